@@ -1,0 +1,138 @@
+"""Build script: compiles the modules named in ``whirlwind/_build.py`` from their own ``.py`` files.
+
+``WHIRLWIND_EXTENSIONS`` decides: ``0`` compiles nothing, ``1`` makes a failing compile fail the
+build, unset tries and falls back to plain Python. It is all or nothing: after a failure no
+extension file is left, so an installation is never half compiled.
+``WHIRLWIND_ASAN=1`` compiles for AddressSanitizer. Everything else is in ``pyproject.toml``.
+"""
+
+import os
+import platform
+import runpy
+import sys
+import sysconfig
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_ext import build_ext
+
+ROOT = Path(__file__).parent
+COMPILED: tuple[str, ...] = runpy.run_path(str(ROOT / "src/whirlwind/_build.py"))["COMPILED"]
+SWITCH = os.environ.get("WHIRLWIND_EXTENSIONS", "")
+ASAN = os.environ.get("WHIRLWIND_ASAN") == "1"
+
+DIRECTIVES = {
+    "language_level": 3,
+    "binding": True,  # functions keep __signature__, __module__ and can be methods
+    "freethreading_compatible": True,  # the cores keep no module state
+}
+
+
+def extensions() -> list[Extension]:
+    """Describe the extension modules; an empty list builds plain Python."""
+    # PyPy's compiler beats extension modules that talk to it through the C API.
+    unwanted = SWITCH == "0" or (not SWITCH and platform.python_implementation() != "CPython")
+    if unwanted:
+        return []
+    compile_args, link_args = [], []
+    if ASAN:
+        compile_args = ["-O1", "-g", "-fsanitize=address", "-fno-omit-frame-pointer"]
+        link_args = ["-fsanitize=address"]
+    elif os.name == "posix":
+        compile_args = ["-O3"]
+    found = []
+    for name in COMPILED:
+        stem = "src/" + name.replace(".", "/")
+        found.append(
+            Extension(
+                name,
+                [stem + ".py"],
+                depends=[stem + ".pxd"],
+                extra_compile_args=compile_args,
+                extra_link_args=link_args,
+            )
+        )
+    return found
+
+
+class BuildCores(build_ext):
+    """Cython, then the C compiler, for every module or for none."""
+
+    def run(self) -> None:
+        """Build the extension modules, or fall back to plain Python with one line."""
+        self._remove_stale()
+        if not self.extensions:
+            return
+        try:
+            self._translate()
+            self.parallel = self.parallel or os.cpu_count()
+            super().run()
+        # Whatever fails (no Cython, no compiler, no headers, a compiler's complaint), the plain
+        # modules work; only WHIRLWIND_EXTENSIONS=1 makes it an error.
+        except Exception as error:
+            self._remove_built()
+            if SWITCH == "1":
+                raise
+            self.extensions = []
+            self.distribution.ext_modules = []
+            reason = " ".join(str(error).split())[:120] or type(error).__name__
+            print(
+                f"whirlwind: installing plain Python, slower than compiled ({reason}); for the "
+                "compiled cores install a C compiler and Python's headers "
+                "(Debian: apt-get install gcc python3-dev) and install again.",
+                file=sys.stderr,
+            )
+
+    def _translate(self) -> None:
+        """Turn the ``.py`` sources into C files under ``build/``."""
+        from Cython.Build import cythonize
+
+        force = self.force or ASAN
+        directory = "build/cython-asan" if ASAN else "build/cython"
+        translated = cythonize(
+            [Extension(e.name, list(e.sources)) for e in self.extensions],
+            include_path=["src"],
+            build_dir=directory,
+            compiler_directives=DIRECTIVES,
+            force=force,
+            quiet=True,
+        )
+        sources = {extension.name: extension.sources for extension in translated}
+        for extension in self.extensions:
+            extension.sources = sources[extension.name]
+
+    def _remove_built(self) -> None:
+        """Delete what this build made, in the build folder and beside the sources."""
+        for extension in self.extensions:
+            built = Path(self.build_lib, self.get_ext_filename(extension.name))
+            built.unlink(missing_ok=True)
+            beside = ROOT / "src" / self.get_ext_filename(extension.name)
+            if self._is_in_place():
+                beside.unlink(missing_ok=True)
+
+    def _remove_stale(self) -> None:
+        """Delete this Python's extension files beside sources that are not to be compiled."""
+        if not self._is_in_place():
+            return
+        wanted = {ROOT / "src" / self.get_ext_filename(e.name) for e in self.extensions or []}
+        suffix = sysconfig.get_config_var("EXT_SUFFIX")
+        for file in (ROOT / "src/whirlwind").rglob("*" + suffix):
+            if file not in wanted:
+                file.unlink()
+
+    def _is_in_place(self) -> bool:
+        return bool(self.inplace or getattr(self, "editable_mode", False))
+
+
+class Wheel(bdist_wheel):
+    """A wheel whose tag says what the build turned out to be."""
+
+    def run(self) -> None:
+        """Build first: only then is it known whether the wheel is compiled or plain."""
+        self.run_command("build")
+        self.root_is_pure = not self.distribution.has_ext_modules()
+        super().run()
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildCores, "bdist_wheel": Wheel})
