@@ -1,0 +1,72 @@
+"""Every default limit of the package, with its reason.
+
+A limit that a constructor argument can change is only the default of that argument.
+"""
+
+from typing import Final
+
+# --- HTTP/1 heads -------------------------------------------------------------------------------
+
+#: Bytes of a whole head (start line and field lines). 64 KiB is Tornado's default; nginx and Apache
+#: stop at 8-32 KiB. Beyond it the answer is 431, or 414 when the start line alone is over.
+MAX_HEAD_SIZE: Final = 65536
+#: Field lines in one head. Node allows 2000, Apache 100; a browser behind three proxies sends ~40.
+MAX_FIELDS: Final = 256
+#: Digits of a Content-Length: 10**18 bytes fits a signed 64-bit offset.
+MAX_LENGTH_DIGITS: Final = 18
+#: Hexadecimal digits of a chunk size, leading zeros included; 15 digits stay below 2**63.
+MAX_CHUNK_DIGITS: Final = 16
+#: Bytes of one chunk-size line with its extensions (RFC 9112 section 7.1.1 asks for a limit).
+MAX_CHUNK_LINE: Final = 256
+#: Bytes of all chunk extensions of one message; without it a one-byte chunk carries 250 for free.
+MAX_CHUNK_EXTENSIONS: Final = 16384
+#: Bytes and lines of a trailer section (RFC 9112 section 7.1.2).
+MAX_TRAILER_SIZE: Final = 8192
+MAX_TRAILER_FIELDS: Final = 64
+#: Interim (1xx) responses before the final one that a client accepts.
+MAX_INTERIM_RESPONSES: Final = 10
+
+# --- HTTP/1 bodies ------------------------------------------------------------------------------
+
+#: Bytes of a request body, and of what a connection buffers (Tornado: 100 MiB for both).
+MAX_BODY_SIZE: Final = 104857600
+#: Bytes handed to a streaming receiver at once (Tornado: 64 KiB).
+CHUNK_SIZE: Final = 65536
+#: Bytes of the next pipelined requests kept while one is being answered; then reading pauses.
+MAX_PIPELINE_BUFFER: Final = 262144
+#: Requests answered from one read event before other connections get their turn.
+MAX_REQUESTS_PER_TURN: Final = 64
+#: Bytes of collected answers after which a pipelined batch is written out.
+MAX_CORKED_BYTES: Final = 65536
+
+# --- HTTP server waits, in seconds --------------------------------------------------------------
+
+#: From the first byte of a head to its end. Slowloris holds a connection longer than any honest peer.
+HEADER_TIMEOUT: Final = 10.0
+#: Between two requests of one connection; browsers keep theirs for 60-115 s.
+IDLE_TIMEOUT: Final = 75.0
+#: TLS handshake; asyncio's own default is 60 s.
+TLS_HANDSHAKE_TIMEOUT: Final = 10.0
+#: Without progress while an answer waits for a peer that does not read.
+WRITE_TIMEOUT: Final = 60.0
+
+# --- Sockets and streams ------------------------------------------------------------------------
+
+#: Connections the kernel queues for a listening socket (Tornado: 128; Linux caps it at somaxconn).
+LISTEN_BACKLOG: Final = 128
+#: Connections accepted in one turn of the loop, so that a burst does not starve open connections.
+ACCEPTS_PER_EVENT: Final = 128
+#: Seconds without accepting after the process ran out of file descriptors or memory.
+ACCEPT_RETRY_DELAY: Final = 1.0
+#: Bytes one stream buffers for a read that is not yet satisfied (Tornado: 100 MiB).
+MAX_STREAM_BUFFER: Final = 104857600
+#: Bytes one stream asks the kernel for at a time (Tornado: 64 KiB).
+STREAM_CHUNK_SIZE: Final = 65536
+#: Bytes one stream reads in one turn of the loop before others get theirs.
+STREAM_BYTES_PER_TURN: Final = 1048576
+#: Written pieces up to this size are joined into one buffer; larger ones are sent from where they
+#: are. Copying 4 KiB costs less than a system call of its own.
+STREAM_JOIN_SIZE: Final = 4096
+#: Seconds after which an attempt over the other address family starts (RFC 8305 section 5 asks
+#: for 100 ms to 2 s; Tornado: 0.3).
+CONNECT_STAGGER: Final = 0.3

@@ -1,0 +1,116 @@
+# The scanners of scan.py as table loops, inlined into the compiled cores. Every function checks its
+# bounds against the object before it reads a byte.
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+
+cdef enum:
+    OTHER = 0
+    HOST = 1
+    CONTENT_LENGTH = 2
+    TRANSFER_ENCODING = 3
+    CONNECTION = 4
+    EXPECT = 5
+    UPGRADE = 6
+    CONTENT_TYPE = 7
+    IF_NONE_MATCH = 8
+    CONTENT_ENCODING = 9
+
+
+cdef extern from *:
+    """
+    /* bit 1 token, 2 value, 4 target, 8 host, 16 digit, 32 hexadecimal digit: CLASSES of scan.py */
+    static const unsigned char whirlwind_class[256] = {
+     0,  0,  0,  0,  0,  0,  0,  0,  0,  2,  0,  0,  0,  0,  0,  0,
+     0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
+     2, 15,  6,  3, 15, 15, 15, 15, 14, 14, 15, 15,  6, 15, 15,  6,
+    63, 63, 63, 63, 63, 63, 63, 63, 63, 63,  6, 14,  6, 14,  6,  6,
+     6, 47, 47, 47, 47, 47, 47, 15, 15, 15, 15, 15, 15, 15, 15, 15,
+    15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15,  6,  6,  6,  7, 15,
+     7, 47, 47, 47, 47, 47, 47, 15, 15, 15, 15, 15, 15, 15, 15, 15,
+    15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15,  6,  7,  6, 15,  0,
+     2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,
+     2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,
+     2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,
+     2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,
+     2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,
+     2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,
+     2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,
+     2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2
+    };
+    static Py_ssize_t whirlwind_span(const unsigned char *p, Py_ssize_t pos, Py_ssize_t end,
+                                     unsigned char bit) {
+        while (pos < end && (whirlwind_class[p[pos]] & bit)) pos++;
+        return pos;
+    }
+    static int whirlwind_same(const unsigned char *p, const char *lower, Py_ssize_t size) {
+        for (Py_ssize_t i = 0; i < size; i++) {
+            unsigned char c = p[i];
+            if (c >= 'A' && c <= 'Z') c |= 0x20;
+            if (c != (unsigned char)lower[i]) return 0;
+        }
+        return 1;
+    }
+    """
+    Py_ssize_t whirlwind_span(const unsigned char *p, Py_ssize_t pos, Py_ssize_t end,
+                              unsigned char bit) noexcept nogil
+    int whirlwind_same(const unsigned char *p, const char *lower, Py_ssize_t size) noexcept nogil
+
+
+cdef inline Py_ssize_t _span(bytes data, Py_ssize_t pos, Py_ssize_t end,
+                             unsigned char bit) noexcept:
+    if data is None or pos < 0 or pos >= end:
+        return pos
+    if end > PyBytes_GET_SIZE(data):
+        end = PyBytes_GET_SIZE(data)
+    return whirlwind_span(<const unsigned char *>PyBytes_AS_STRING(data), pos, end, bit)
+
+
+cdef inline Py_ssize_t span_token(bytes data, Py_ssize_t pos, Py_ssize_t end) noexcept:
+    return _span(data, pos, end, 1)
+
+
+cdef inline Py_ssize_t span_value(bytes data, Py_ssize_t pos, Py_ssize_t end) noexcept:
+    return _span(data, pos, end, 2)
+
+
+cdef inline Py_ssize_t span_target(bytes data, Py_ssize_t pos, Py_ssize_t end) noexcept:
+    return _span(data, pos, end, 4)
+
+
+cdef inline Py_ssize_t span_host(bytes data, Py_ssize_t pos, Py_ssize_t end) noexcept:
+    return _span(data, pos, end, 8)
+
+
+cdef inline Py_ssize_t span_digits(bytes data, Py_ssize_t pos, Py_ssize_t end) noexcept:
+    return _span(data, pos, end, 16)
+
+
+cdef inline Py_ssize_t span_hex(bytes data, Py_ssize_t pos, Py_ssize_t end) noexcept:
+    return _span(data, pos, end, 32)
+
+
+cdef inline int field_id(bytes data, Py_ssize_t pos, Py_ssize_t end) noexcept:
+    cdef Py_ssize_t size = end - pos
+    cdef const unsigned char *name
+    if data is None or pos < 0 or size <= 0 or end > PyBytes_GET_SIZE(data):
+        return 0
+    name = <const unsigned char *>PyBytes_AS_STRING(data) + pos
+    if size == 4:
+        return 1 if whirlwind_same(name, b"host", 4) else 0
+    if size == 6:
+        return 5 if whirlwind_same(name, b"expect", 6) else 0
+    if size == 7:
+        return 6 if whirlwind_same(name, b"upgrade", 7) else 0
+    if size == 10:
+        return 4 if whirlwind_same(name, b"connection", 10) else 0
+    if size == 12:
+        return 7 if whirlwind_same(name, b"content-type", 12) else 0
+    if size == 13:
+        return 8 if whirlwind_same(name, b"if-none-match", 13) else 0
+    if size == 14:
+        return 2 if whirlwind_same(name, b"content-length", 14) else 0
+    if size == 16:
+        return 9 if whirlwind_same(name, b"content-encoding", 16) else 0
+    if size == 17:
+        return 3 if whirlwind_same(name, b"transfer-encoding", 17) else 0
+    return 0

@@ -1,0 +1,107 @@
+"""Leaf scanners of the byte cores: how far does a character class reach?
+
+Each function returns the first position in ``data[pos:end]`` whose byte is not in the class (``end``
+when all are). This file is the plain form, on regular expressions built from `CLASSES`;
+``scan.pxd`` holds the same functions as table loops for the compiled cores. A test compares the two
+on every class and every byte.
+"""
+
+import re
+from typing import Final
+
+_ALPHA = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_DIGIT = frozenset(b"0123456789")
+
+#: Class name to its members. RFC 9110 section 5.6.2 (token) and 5.5 (field value), RFC 3986.
+CLASSES: Final[dict[str, frozenset[int]]] = {
+    "token": _ALPHA | _DIGIT | frozenset(b"!#$%&'*+-.^_`|~"),
+    # Field values: HTAB, SP, VCHAR and obs-text.
+    "value": frozenset([9, *range(0x20, 0x7F), *range(0x80, 0x100)]),
+    # Request targets: visible US-ASCII without "#", which starts a fragment and is never sent.
+    "target": frozenset(range(0x21, 0x7F)) - {0x23},
+    # reg-name and IPv4 address, without the "," that joins repeated fields.
+    "host": _ALPHA | _DIGIT | frozenset(b"-._~!$&'()*+;=%"),
+    "digit": _DIGIT,
+    "hex": _DIGIT | frozenset(b"abcdefABCDEF"),
+}
+
+
+def _matcher(name: str) -> re.Pattern[bytes]:
+    return re.compile(b"[" + b"".join(b"\\x%02x" % c for c in sorted(CLASSES[name])) + b"]*")
+
+
+_TOKEN = _matcher("token")
+_VALUE = _matcher("value")
+_TARGET = _matcher("target")
+_HOST = _matcher("host")
+_DIGITS = _matcher("digit")
+_HEX = _matcher("hex")
+
+#: What `field_id` answers for the fields the cores themselves act on.
+OTHER: Final = 0
+HOST: Final = 1
+CONTENT_LENGTH: Final = 2
+TRANSFER_ENCODING: Final = 3
+CONNECTION: Final = 4
+EXPECT: Final = 5
+UPGRADE: Final = 6
+CONTENT_TYPE: Final = 7
+IF_NONE_MATCH: Final = 8
+CONTENT_ENCODING: Final = 9
+
+FIELD_IDS: Final[dict[bytes, int]] = {
+    b"host": 1,
+    b"content-length": 2,
+    b"transfer-encoding": 3,
+    b"connection": 4,
+    b"expect": 5,
+    b"upgrade": 6,
+    b"content-type": 7,
+    b"if-none-match": 8,
+    b"content-encoding": 9,
+}
+
+
+def span_token(data: bytes, pos: int, end: int) -> int:
+    """RFC 9110 token characters."""
+    found = _TOKEN.match(data, pos, end)
+    return found.end() if found else pos
+
+
+def span_value(data: bytes, pos: int, end: int) -> int:
+    """Field value characters, blanks and obs-text included."""
+    found = _VALUE.match(data, pos, end)
+    return found.end() if found else pos
+
+
+def span_target(data: bytes, pos: int, end: int) -> int:
+    """Request target characters."""
+    found = _TARGET.match(data, pos, end)
+    return found.end() if found else pos
+
+
+def span_host(data: bytes, pos: int, end: int) -> int:
+    """Characters of a registered name or an IPv4 address."""
+    found = _HOST.match(data, pos, end)
+    return found.end() if found else pos
+
+
+def span_digits(data: bytes, pos: int, end: int) -> int:
+    """US-ASCII digits."""
+    found = _DIGITS.match(data, pos, end)
+    return found.end() if found else pos
+
+
+def span_hex(data: bytes, pos: int, end: int) -> int:
+    """Hexadecimal digits."""
+    found = _HEX.match(data, pos, end)
+    return found.end() if found else pos
+
+
+def field_id(data: bytes, pos: int, end: int) -> int:
+    """Which of `FIELD_IDS` the name ``data[pos:end]`` is, whatever its case; `OTHER` if none."""
+    size = end - pos
+    # The known names are 4 to 17 long; most unknown ones are told by their length alone.
+    if size == 4 or size == 6 or size == 7 or size == 10 or size >= 12:
+        return FIELD_IDS.get(data[pos:end].lower(), OTHER)
+    return OTHER
