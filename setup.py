@@ -9,6 +9,7 @@ extension file is left, so an installation is never half compiled.
 import os
 import platform
 import runpy
+import shutil
 import sys
 import sysconfig
 from pathlib import Path
@@ -24,6 +25,7 @@ ASAN = os.environ.get("WHIRLWIND_ASAN") == "1"
 
 DIRECTIVES = {
     "language_level": 3,
+    "annotation_typing": False,  # C types come from the .pxd; annotations are for readers and mypy
     "binding": True,  # functions keep __signature__, __module__ and can be methods
     "freethreading_compatible": True,  # the cores keep no module state
 }
@@ -40,7 +42,7 @@ def extensions() -> list[Extension]:
         compile_args = ["-O1", "-g", "-fsanitize=address", "-fno-omit-frame-pointer"]
         link_args = ["-fsanitize=address"]
     elif os.name == "posix":
-        compile_args = ["-O3"]
+        compile_args = ["-O3", "-g0"]
     found = []
     for name in COMPILED:
         stem = "src/" + name.replace(".", "/")
@@ -61,7 +63,9 @@ class BuildCores(build_ext):
 
     def run(self) -> None:
         """Build the extension modules, or fall back to plain Python with one line."""
-        self._remove_stale()
+        in_place = bool(self.inplace or getattr(self, "editable_mode", False))
+        if in_place:
+            self._remove_stale()
         if not self.extensions:
             return
         try:
@@ -71,7 +75,7 @@ class BuildCores(build_ext):
         # Whatever fails (no Cython, no compiler, no headers, a compiler's complaint), the plain
         # modules work; only WHIRLWIND_EXTENSIONS=1 makes it an error.
         except Exception as error:
-            self._remove_built()
+            self._remove_built(in_place)
             if SWITCH == "1":
                 raise
             self.extensions = []
@@ -102,27 +106,21 @@ class BuildCores(build_ext):
         for extension in self.extensions:
             extension.sources = sources[extension.name]
 
-    def _remove_built(self) -> None:
+    def _remove_built(self, in_place: bool) -> None:
         """Delete what this build made, in the build folder and beside the sources."""
         for extension in self.extensions:
-            built = Path(self.build_lib, self.get_ext_filename(extension.name))
-            built.unlink(missing_ok=True)
-            beside = ROOT / "src" / self.get_ext_filename(extension.name)
-            if self._is_in_place():
-                beside.unlink(missing_ok=True)
+            name = self.get_ext_filename(extension.name)
+            Path(self.build_lib, name).unlink(missing_ok=True)
+            if in_place:
+                (ROOT / "src" / name).unlink(missing_ok=True)
 
     def _remove_stale(self) -> None:
         """Delete this Python's extension files beside sources that are not to be compiled."""
-        if not self._is_in_place():
-            return
         wanted = {ROOT / "src" / self.get_ext_filename(e.name) for e in self.extensions or []}
         suffix = sysconfig.get_config_var("EXT_SUFFIX")
         for file in (ROOT / "src/whirlwind").rglob("*" + suffix):
             if file not in wanted:
                 file.unlink()
-
-    def _is_in_place(self) -> bool:
-        return bool(self.inplace or getattr(self, "editable_mode", False))
 
 
 class Wheel(bdist_wheel):
@@ -130,6 +128,8 @@ class Wheel(bdist_wheel):
 
     def run(self) -> None:
         """Build first: only then is it known whether the wheel is compiled or plain."""
+        # A build folder of an earlier build may hold modules that no longer exist.
+        shutil.rmtree(self.get_finalized_command("build").build_lib, ignore_errors=True)
         self.run_command("build")
         self.root_is_pure = not self.distribution.has_ext_modules()
         super().run()
