@@ -1,0 +1,154 @@
+"""whirlwind.escape."""
+
+import doctest
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whirlwind import escape
+
+
+class TestStrings:
+    def test_conversions(self) -> None:
+        assert escape.utf8("é") == b"\xc3\xa9"
+        assert escape.utf8(b"\xff") == b"\xff"
+        assert escape.utf8(None) is None
+        assert escape.to_unicode(b"\xc3\xa9") == "é"
+        assert escape.to_unicode("é") == "é"
+        assert escape.to_unicode(None) is None
+        assert escape.native_str is escape.to_basestring is escape._unicode is escape.to_unicode
+
+    @pytest.mark.parametrize("value", [3, bytearray(b"x"), object()])
+    def test_other_types_are_refused(self, value: object) -> None:
+        with pytest.raises(TypeError, match="Expected bytes, str or None"):
+            escape.utf8(value)  # type: ignore[call-overload]
+        with pytest.raises(TypeError, match="Expected bytes, str or None"):
+            escape.to_unicode(value)  # type: ignore[call-overload]
+
+    def test_recursive(self) -> None:
+        value = {b"k": [b"a", (b"b", {b"c": None}), 1], "é": frozenset([b"x"])}
+        assert escape.recursive_unicode(value) == {
+            "k": ["a", ("b", {"c": None}), 1],
+            "é": frozenset([b"x"]),
+        }
+
+    def test_squeeze(self) -> None:
+        assert escape.squeeze(" a  b\t\r\n c\x00\x1fd ") == "a b c d"
+
+
+class TestMarkup:
+    def test_escape(self) -> None:
+        assert escape.xhtml_escape('<a href="x">\'&') == "&lt;a href=&quot;x&quot;&gt;&#x27;&amp;"
+        assert escape.xhtml_escape(b"\xc3\xa9<") == "é&lt;"
+
+    @given(st.text())
+    def test_round_trip(self, text: str) -> None:
+        escaped = escape.xhtml_escape(text)
+        assert not set(escaped) & set("<>\"'")
+        assert escape.xhtml_unescape(escaped) == text
+
+    def test_references(self) -> None:
+        assert escape.xhtml_unescape("&eacute;&#65;&#x42;&nope;&#xZZ;") == "éAB&nope;&#xZZ;"
+
+    def test_json(self) -> None:
+        assert escape.json_encode({"a": "</x>"}) == '{"a": "<\\/x>"}'
+        assert escape.json_decode(b'{"a": "\xc3\xa9"}') == {"a": "é"}
+        with pytest.raises(ValueError, match="Expecting value"):
+            escape.json_decode("x")
+
+
+class TestURL:
+    @pytest.mark.parametrize("plus", [True, False])
+    @given(text=st.text())
+    def test_round_trip(self, plus: bool, text: str) -> None:
+        escaped = escape.url_escape(text, plus=plus)
+        assert escaped.isascii()
+        assert escape.url_unescape(escaped, plus=plus) == text
+
+    @given(st.binary())
+    def test_bytes_round_trip(self, data: bytes) -> None:
+        assert escape.url_unescape(escape.url_escape(data), encoding=None) == data
+
+    def test_forms(self) -> None:
+        assert escape.url_escape("a b/c") == "a+b%2Fc"
+        assert escape.url_escape("a b/c", plus=False) == "a%20b/c"
+        assert escape.url_unescape("a+b%20%zz%", plus=False) == "a+b %zz%"
+        assert escape.url_unescape("%e9", encoding="latin1") == "é"
+        assert escape.url_unescape("%ff") == "\ufffd"
+        assert escape.url_unescape("é%e9", encoding="latin1") == "éé"
+        with pytest.raises(TypeError, match="NoneType"):
+            escape.url_escape(None)  # type: ignore[arg-type]
+
+    def test_query(self) -> None:
+        assert escape.parse_qs_bytes("a=1&b=%ff&a=x+y&c&d=") == {
+            "a": [b"1", b"x y"],
+            "b": [b"\xff"],
+        }
+        assert escape.parse_qs_bytes(b"c&d=&=&&", keep_blank_values=True) == {
+            "c": [b""],
+            "d": [b""],
+            "": [b""],
+        }
+        assert escape.parse_qs_bytes("a=1;b=2") == {"a": [b"1;b=2"]}
+        with pytest.raises(ValueError, match="has no '='"):
+            escape.parse_qs_bytes("a&b=1", strict_parsing=True)
+
+    def test_number_of_fields(self) -> None:
+        assert escape.parse_qs_bytes("a=1&b=2", max_num_fields=2) == {"a": [b"1"], "b": [b"2"]}
+        with pytest.raises(ValueError, match="Max number of fields exceeded"):
+            escape.parse_qs_bytes("a=1&b=2&c=3", max_num_fields=2)
+
+
+class TestLinkify:
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("hi http://a.com/!", 'hi <a href="http://a.com/">http://a.com/</a>!'),
+            ("(www.a.com)", '(<a href="http://www.a.com">www.a.com</a>)'),
+            ("http://a/b_(c).", '<a href="http://a/b_(c)">http://a/b_(c)</a>.'),
+            ("http://a?b=1&c=2", '<a href="http://a?b=1&amp;c=2">http://a?b=1&amp;c=2</a>'),
+            ("<b>http://a</b>", '&lt;b&gt;<a href="http://a">http://a</a>&lt;/b&gt;'),
+            ("ftp://a javascript:x", "ftp://a javascript:x"),
+            ("javascript://www.a.com/%0Ax", "javascript://www.a.com/%0Ax"),
+            ("a.com foowww.a.com", "a.com foowww.a.com"),
+        ],
+    )
+    def test_links(self, text: str, expected: str) -> None:
+        assert escape.linkify(text) == expected
+
+    def test_options(self) -> None:
+        assert escape.linkify("www.a.com", require_protocol=True) == "www.a.com"
+        assert escape.linkify("rdar:/1", permitted_protocols=["rdar"]) == (
+            '<a href="rdar:/1">rdar:/1</a>'
+        )
+        assert escape.linkify("http://a", extra_params=' rel="x" ') == (
+            '<a href="http://a" rel="x">http://a</a>'
+        )
+        assert escape.linkify("http://a", extra_params=lambda href: f'data-x="{href}"') == (
+            '<a href="http://a" data-x="http://a">http://a</a>'
+        )
+
+    def test_shorten(self) -> None:
+        url = "http://example.com/very/long/path/that/goes/on.html"
+        assert escape.linkify(url, shorten=True) == (
+            f'<a href="{url}" title="{url}">http://example.com/very...</a>'
+        )
+
+    @given(st.integers(0, 40))
+    def test_shorten_never_cuts_a_reference(self, size: int) -> None:
+        shown = escape.linkify("http://" + "a" * size + "&b" * 40, shorten=True)
+        text = shown.partition(">")[2].partition("</a>")[0]
+        assert text.replace("&amp;", "").count("&") == 0
+
+    @given(st.text(alphabet="w.:/-a&<>\"'( )http", max_size=60))
+    def test_output_is_safe_and_complete(self, text: str) -> None:
+        import re
+
+        html = escape.linkify(text)
+        without = re.sub(r'<a href="[^"<>]*">|</a>', "", html)
+        assert without == escape.xhtml_escape(text)
+
+
+def test_examples() -> None:
+    assert doctest.testmod(escape).failed == 0
