@@ -69,6 +69,7 @@ class BuildCores(build_ext):
         if not self.extensions:
             return
         try:
+            self._force_when_flags_changed()
             self._translate()
             self.parallel = self.parallel or os.cpu_count()
             super().run()
@@ -88,18 +89,25 @@ class BuildCores(build_ext):
                 file=sys.stderr,
             )
 
+    def _force_when_flags_changed(self) -> None:
+        """Rebuild everything after a change of compiler flags; file times do not show it."""
+        flags = repr([(e.extra_compile_args, e.extra_link_args) for e in self.extensions])
+        record = Path(self.build_temp, "flags")
+        if not record.is_file() or record.read_text() != flags:
+            self.force = True
+            record.parent.mkdir(parents=True, exist_ok=True)
+            record.write_text(flags)
+
     def _translate(self) -> None:
         """Turn the ``.py`` sources into C files under ``build/``."""
         from Cython.Build import cythonize
 
-        force = self.force or ASAN
-        directory = "build/cython-asan" if ASAN else "build/cython"
         translated = cythonize(
             [Extension(e.name, list(e.sources)) for e in self.extensions],
             include_path=["src"],
-            build_dir=directory,
+            build_dir="build/cython",
             compiler_directives=DIRECTIVES,
-            force=force,
+            force=self.force,
             quiet=True,
         )
         sources = {extension.name: extension.sources for extension in translated}
