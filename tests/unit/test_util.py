@@ -26,7 +26,7 @@ class TestObjectDict:
         assert (value.a, value.b) == (1, 2)
 
     def test_missing_is_attribute_error(self) -> None:
-        with pytest.raises(AttributeError, match="^nope$"):
+        with pytest.raises(AttributeError, match=r"^nope$"):
             _ = util.ObjectDict().nope
 
 
