@@ -1,0 +1,35 @@
+"""Every vector against the HTTP/1 core, in every segmentation, in every form of the core."""
+
+from __future__ import annotations
+
+import pytest
+
+from . import core
+from .vectors import Vector, load
+
+VECTORS = [v for v in load() if v.level != "wire"]
+
+
+@pytest.fixture(params=core.CORES)
+def http1(request: pytest.FixtureRequest):
+    return core.CORES[request.param]
+
+
+def test_every_row_of_the_framing_table_has_a_vector():
+    assert {row for vector in load() for row in vector.rows} == set(range(1, 46))
+
+
+def test_names_are_unique():
+    names = [vector.name for vector in load()]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda v: v.name)
+def test_verdict_for_any_segmentation(http1, vector: Vector):
+    whole = core.run_vector(http1, vector, [vector.send])
+    core.check(vector, whole)
+    segmentations = [core.bytewise(vector.send), *core.splits(vector.send)]
+    segmentations += [core.shuffled(vector.send, seed) for seed in range(10)]
+    for segments in segmentations:
+        outcome = core.run_vector(http1, vector, segments)
+        assert outcome.verdict() == whole.verdict(), [s[:60] for s in segments[:5]]
