@@ -1,0 +1,79 @@
+"""Properties of the HTTP/1 core: round trips, any segmentation, no crash, its forms agree."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from . import core, strategies
+from .strategies import QUICK
+from .vectors import load
+
+
+@pytest.fixture(params=core.CORES)
+def http1(request: pytest.FixtureRequest):
+    return core.CORES[request.param]
+
+
+@QUICK
+@given(st.data())
+def test_what_was_serialised_comes_back(http1, data: st.DataObject):
+    requests = data.draw(st.lists(strategies.requests(), min_size=1, max_size=4))
+    stream = b"".join(request.serialise() for request in requests)
+    outcome = core.run(http1, data.draw(strategies.segmented(stream)))
+    assert outcome.error is None, outcome.reason
+    assert not outcome.incomplete
+    assert len(outcome.messages) == len(requests)
+    for want, seen in zip(requests, outcome.messages, strict=True):
+        assert seen.start == (want.method, want.target, "HTTP/1.1")
+        assert seen.fields[0] == ("Host", want.host)
+        assert seen.fields[1 : 1 + len(want.fields)] == want.fields
+        assert seen.body == want.content
+        assert seen.trailers == want.trailers
+        assert seen.keep
+
+
+@QUICK
+@given(st.data())
+def test_mutations_are_refused_or_served_alike_for_any_segmentation(http1, data: st.DataObject):
+    stream = data.draw(strategies.mutated())
+    whole = core.run(http1, [stream])
+    for segments in (
+        [stream[i : i + 1] for i in range(len(stream))],
+        data.draw(strategies.segmented(stream)),
+    ):
+        pieces = core.run(http1, segments)
+        assert pieces.messages == whole.messages
+        assert (pieces.error is None) == (whole.error is None)
+        assert pieces.incomplete == whole.incomplete
+
+
+@QUICK
+@given(st.binary(max_size=200), st.sampled_from(["server", "client"]))
+def test_noise_is_no_crash(http1, noise: bytes, role: str):
+    core.run(http1, [noise], role=role)
+    core.run(http1, [noise], role=role, eof=True)
+    prefix = b"GET / HTTP/1.1\r\nHost: a\r\n" if role == "server" else b"HTTP/1.1 200 OK\r\n"
+    core.run(http1, [prefix + noise, noise], role=role)
+    core.run(http1, [prefix + b"Transfer-Encoding: chunked\r\n\r\n" + noise], role=role)
+
+
+@pytest.mark.skipif(len(core.CORES) < 2, reason="the compiled core is not built")
+@QUICK
+@given(st.data())
+def test_compiled_and_pure_agree(data: st.DataObject):
+    stream = data.draw(strategies.mutated())
+    segments = data.draw(strategies.segmented(stream))
+    pure, compiled = (core.run(core.CORES[name], segments) for name in ("pure", "compiled"))
+    assert pure == compiled
+
+
+@pytest.mark.parametrize("vector", load() if len(core.CORES) > 1 else [], ids=lambda v: v.name)
+def test_compiled_and_pure_agree_on_vectors(vector):
+    segmentations = [[vector.send], core.bytewise(vector.send)]
+    for segments in segmentations:
+        pure, compiled = (
+            core.run_vector(core.CORES[name], vector, segments) for name in ("pure", "compiled")
+        )
+        assert pure == compiled
