@@ -70,6 +70,7 @@ def to_unicode(value: str | bytes | None) -> str | None:
 _unicode = to_unicode
 native_str = to_unicode
 to_basestring = to_unicode
+_unquote_to_bytes = percent_decode
 
 
 def recursive_unicode(obj: Any) -> Any:

@@ -38,6 +38,9 @@ MAX_PIPELINE_BUFFER: Final = 262144
 MAX_REQUESTS_PER_TURN: Final = 64
 #: Bytes of collected answers after which a pipelined batch is written out.
 MAX_CORKED_BYTES: Final = 65536
+#: Bytes of a body that are read and dropped when the answer was given before they came, so that the
+#: connection can go on; also what a closing connection reads, times 16, before it is reset.
+MAX_DISCARD: Final = 1048576
 
 # --- HTTP server waits, in seconds --------------------------------------------------------------
 
@@ -47,6 +50,8 @@ HEADER_TIMEOUT: Final = 10.0
 IDLE_TIMEOUT: Final = 75.0
 #: TLS handshake; asyncio's own default is 60 s.
 TLS_HANDSHAKE_TIMEOUT: Final = 10.0
+#: Reading and dropping what a peer still sends after it was refused; a reset would destroy the answer.
+LINGER_TIMEOUT: Final = 2.0
 #: Without progress while an answer waits for a peer that does not read.
 WRITE_TIMEOUT: Final = 60.0
 
@@ -70,3 +75,22 @@ STREAM_JOIN_SIZE: Final = 4096
 #: Seconds after which an attempt over the other address family starts (RFC 8305 section 5 asks
 #: for 100 ms to 2 s; Tornado: 0.3).
 CONNECT_STAGGER: Final = 0.3
+
+# --- caches ---------------------------------------------------------------------------------------
+
+#: Spellings of field names whose normalised form is remembered; a peer can send any spelling.
+MAX_NAME_CACHE: Final = 2000
+
+# --- Forms --------------------------------------------------------------------------------------
+
+#: Arguments of a query or of an urlencoded body (Tornado 6.5.8: 1000, PHP: 1000).
+MAX_FORM_FIELDS: Final = 1000
+#: Parts of a multipart body. Tornado's setting of 100 counts the text before the first part, which
+#: leaves 99.
+MAX_PARTS: Final = 99
+#: Bytes of the header of one part without the blank line that ends it (Tornado: 10 KiB).
+MAX_PART_HEAD_SIZE: Final = 10240
+#: Header fields of one part; a browser sends two.
+MAX_PART_FIELDS: Final = 32
+#: Characters of a multipart boundary (RFC 2046 section 5.1.1).
+MAX_BOUNDARY: Final = 70
