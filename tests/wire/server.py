@@ -1,0 +1,174 @@
+"""A real server in a thread of its own, on asyncio or uvloop.
+
+``WIRE_PACKAGE`` names the package under test, so that tests of behaviour shared with another
+package of the same API can be checked against that one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import importlib
+import logging
+import os
+import socket
+import tempfile
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from .raw import DEADLINE, RawConnection
+
+PACKAGE = os.environ.get("WIRE_PACKAGE", "whirlwind")
+web: Any = importlib.import_module(f"{PACKAGE}.web")
+httpserver: Any = importlib.import_module(f"{PACKAGE}.httpserver")
+httputil: Any = importlib.import_module(f"{PACKAGE}.httputil")
+netutil: Any = importlib.import_module(f"{PACKAGE}.netutil")
+
+try:
+    import uvloop
+except ImportError:
+    LOOPS = ["asyncio"]
+else:
+    LOOPS = ["asyncio", "uvloop"]
+
+
+def new_loop(kind: str) -> asyncio.AbstractEventLoop:
+    """Return a new event loop of this kind."""
+    return uvloop.new_event_loop() if kind == "uvloop" else asyncio.new_event_loop()
+
+
+class ServerThread:
+    """Serves one application until `stop`.
+
+    :arg application: what `HTTPServer` takes, or a function that makes it when called with the
+        ServerThread inside the running loop (marked by ``factory=True``).
+    :arg loop: ``asyncio`` or ``uvloop``.
+    :arg unix: listen on a unix socket.
+    :arg options: constructor arguments of `HTTPServer`.
+    """
+
+    def __init__(
+        self,
+        application: Any,
+        *,
+        loop: str = "asyncio",
+        unix: bool = False,
+        factory: bool = False,
+        **options: Any,
+    ) -> None:
+        self._application = application
+        self._factory = factory
+        self._kind = loop
+        self._unix = unix
+        self._options = options
+        self._started: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self.loop_errors: list[dict[str, Any]] = []
+        self.thread = threading.Thread(target=self._serve, name="wire-server", daemon=True)
+        self.thread.start()
+        self._started.result(DEADLINE)
+
+    def _serve(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=lambda: new_loop(self._kind)) as runner:
+                runner.run(self._main())
+        except BaseException as error:
+            if self._started.done():
+                raise
+            self._started.set_exception(error)
+
+    async def _main(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.loop.set_exception_handler(lambda _, context: self.loop_errors.append(context))
+        self._stopping = asyncio.Event()
+        application = self._application(self) if self._factory else self._application
+        self.server = httpserver.HTTPServer(application, **self._options)
+        directory = tempfile.TemporaryDirectory() if self._unix else None
+        if directory is not None:
+            self.address: Any = os.path.join(directory.name, "s")
+            sockets = [netutil.bind_unix_socket(self.address)]
+        else:
+            sockets = netutil.bind_sockets(0, "127.0.0.1", family=socket.AF_INET)
+            self.address = sockets[0].getsockname()
+        self.server.add_sockets(sockets)
+        self._started.set_result(None)
+        await self._stopping.wait()
+        self.server.stop()
+        await self.server.close_all_connections()
+        if directory is not None:
+            directory.cleanup()
+
+    @property
+    def port(self) -> int:
+        """The TCP port."""
+        return self.address[1]
+
+    def connect(self, **options: Any) -> RawConnection:
+        """Open a connection; options as for `RawConnection`."""
+        return RawConnection(self.address, **options)
+
+    def request(self, target: str = "/", *args: Any, **options: Any) -> Any:
+        """Answer to one request on a connection of its own."""
+        with self.connect() as connection:
+            return connection.request(target, *args, **options)
+
+    def call(self, function: Callable[[], Any]) -> Any:
+        """Call a function in the server's loop and return what it returns, awaited if need be."""
+
+        async def in_loop() -> Any:
+            result = function()
+            return await result if isinstance(result, Awaitable) else result
+
+        return asyncio.run_coroutine_threadsafe(in_loop(), self.loop).result(DEADLINE)
+
+    def turn(self) -> None:
+        """Return when the loop has polled and handled everything that had arrived before."""
+        done = threading.Event()
+        self.loop.call_soon_threadsafe(self.loop.call_soon, self.loop.call_soon, done.set)
+        assert done.wait(DEADLINE), "the server's loop does not turn"
+
+    def stop(self) -> None:
+        """Stop serving and end the thread."""
+        if self.thread.is_alive():
+            self.loop.call_soon_threadsafe(self._stopping.set)
+            self.thread.join(DEADLINE)
+            assert not self.thread.is_alive(), "the server does not stop"
+
+
+class Logs(logging.Handler):
+    """Collects what the package logs; use as a context manager."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.records: list[logging.LogRecord] = []
+        self._logger = logging.getLogger(PACKAGE)
+
+    def __enter__(self) -> Logs:
+        self._level = self._logger.level
+        self._logger.setLevel(logging.DEBUG)
+        self._logger.addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._logger.removeHandler(self)
+        self._logger.setLevel(self._level)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a record."""
+        self.records.append(record)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.records.clear()
+
+    def lines(self, name: str | None = None, level: int = logging.DEBUG) -> list[str]:
+        """The messages of a logger (``access``, ``general``, ``application``) from a level up."""
+        return [
+            record.getMessage()
+            for record in list(self.records)
+            if record.levelno >= level and (name is None or record.name == f"{PACKAGE}.{name}")
+        ]
+
+    def tracebacks(self) -> list[str]:
+        """The messages logged with a traceback."""
+        return [record.getMessage() for record in list(self.records) if record.exc_info]
