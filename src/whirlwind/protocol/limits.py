@@ -92,5 +92,8 @@ MAX_PARTS: Final = 99
 MAX_PART_HEAD_SIZE: Final = 10240
 #: Header fields of one part; a browser sends two.
 MAX_PART_FIELDS: Final = 32
+#: Cookies read from one request. Browsers keep at most 180 for a site; a 64 KiB head of two-byte
+#: cookies would make 20 000 objects.
+MAX_COOKIES: Final = 1000
 #: Characters of a multipart boundary (RFC 2046 section 5.1.1).
 MAX_BOUNDARY: Final = 70
