@@ -1,0 +1,57 @@
+"""Keeping redirects that are derived from the request on this server.
+
+Browsers take ``//host`` for another server's address. They read a backslash as a slash, and drop
+tabs and line ends wherever they stand, so ``/\\host`` and ``/<tab>/host`` lead away too.
+"""
+
+import re
+from urllib.parse import urlsplit
+
+from whirlwind.web.errors import HTTPError
+
+#: A path that stays on this server: one slash, not followed by another, and nothing a browser
+#: would drop or trim.
+_LOCAL = re.compile(r"/(?![/\\])[^\x00-\x20\x7f]*\Z")
+
+
+def require_local_path(path: str) -> None:
+    """Make sure that a redirect to a path can not lead to another server.
+
+    :arg path: str, the path as it would go into ``Location``.
+    :raises HTTPError: 403, it could.
+    """
+    if _LOCAL.match(path) is None:
+        raise HTTPError(403, "redirect to %r could leave this server", path[:100])
+
+
+#: Browsers trim these at both ends of a URL, and drop tab, LF and CR anywhere in it.
+_TRIMMED = "".join(map(chr, range(0x21)))
+_AS_BROWSERS_READ = str.maketrans({"\\": "/", "\t": None, "\n": None, "\r": None})
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def _origin(url: str) -> tuple[str, str] | None:
+    """Scheme and authority of a URL as a browser understands it, None if it has no clear ones."""
+    url = url.strip(_TRIMMED).translate(_AS_BROWSERS_READ)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # unbalanced brackets in the authority
+        return None
+    if not parts.netloc and url.removeprefix(f"{parts.scheme}:").startswith("//"):
+        # Three slashes and more count as two for a browser.
+        return None
+    return parts.scheme, parts.netloc
+
+
+def require_same_origin(template: str, url: str) -> None:
+    """Make sure that what a request put into a redirect did not change where it leads.
+
+    :arg template: the URL before values from the request were put in.
+    :arg url: the URL with them.
+    :raises HTTPError: 400, scheme or authority differ, or there are control characters.
+    """
+    if _CONTROL.search(url):
+        raise HTTPError(400, "control characters in redirect to %r", url[:100])
+    origin = _origin(url)
+    if origin is None or origin != _origin(template):
+        raise HTTPError(400, "redirect to %r would change the server of %r", url[:100], template)
