@@ -1,0 +1,1 @@
+"""What differs from one event loop or system to the next."""
