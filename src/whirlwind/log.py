@@ -18,6 +18,15 @@ from typing import Any, Final
 
 from whirlwind._public import claim
 
+__all__ = [
+    "LogFormatter",
+    "access_log",
+    "app_log",
+    "define_logging_options",
+    "enable_pretty_logging",
+    "gen_log",
+]
+
 colorama: ModuleType | None
 try:
     colorama = importlib.import_module("colorama")

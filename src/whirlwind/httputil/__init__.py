@@ -5,6 +5,7 @@ What client and server share. The names are Tornado's; new ones would have a mod
 
 from typing import TYPE_CHECKING, Any
 
+from whirlwind._public import claim
 from whirlwind.httputil import forms as _forms
 from whirlwind.httputil.cookies import parse_cookie
 from whirlwind.httputil.delegates import (
@@ -76,6 +77,8 @@ __all__ = [
     "split_host_and_port",
     "url_concat",
 ]
+
+claim("whirlwind.httputil", HTTPInputError, HTTPOutputError)
 
 
 def __getattr__(name: str) -> Any:
