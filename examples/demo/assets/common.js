@@ -1,0 +1,42 @@
+export const $ = (id) => document.getElementById(id);
+
+export const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+export function milliseconds(value) {
+  return value < 10 ? `${value.toFixed(1)} ms` : `${Math.round(value).toLocaleString("en")} ms`;
+}
+
+export function bytes(value) {
+  if (value < 1000) return `${value} B`;
+  if (value < 1e6) return `${(value / 1e3).toFixed(1)} kB`;
+  return `${(value / 1e6).toFixed(1)} MB`;
+}
+
+export function element(name, text = "", className = "") {
+  const made = document.createElement(name);
+  if (text !== "") made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}
+
+export function svg(name, attributes) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
+}
+
+export function barb(force) {
+  const made = svg("svg", { class: "barb", "aria-hidden": "true" });
+  made.append(svg("use", { href: `#barb-${force}` }));
+  return made;
+}
+
+/** Read a streamed answer, calling back with every piece of text as it arrives. */
+export async function readPieces(response, onPiece) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    onPiece(value);
+  }
+}

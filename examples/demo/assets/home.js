@@ -1,0 +1,76 @@
+import { $, milliseconds, svg } from "./common.js";
+import { startWind } from "./wind.js";
+
+const REQUESTS = 300;
+const AT_ONCE = 6; // what a browser opens to one server
+const CHART = { width: 600, height: 150 };
+
+const wind = startWind($("wind"));
+
+async function showStatus() {
+  const status = await (await fetch("/api/status")).json();
+  $("answered").textContent = status.answered.toLocaleString("en");
+}
+
+function drawTrace(times, sorted) {
+  const trace = $("trace");
+  const high = Math.max(sorted[Math.floor(sorted.length * 0.99)] * 1.4, 2);
+  const y = (time) => CHART.height - (Math.min(time, high) / high) * CHART.height;
+  const points = times.map((time, i) => `${((i / (REQUESTS - 1)) * CHART.width).toFixed(1)} ${y(time).toFixed(1)}`);
+  const middle = y(sorted[Math.floor(sorted.length / 2)]).toFixed(1);
+  trace.replaceChildren(
+    svg("path", { d: `M${points.join("L")}` }),
+    svg("path", { class: "median", d: `M0 ${middle}H${CHART.width}` }),
+  );
+  $("trace-low").textContent = "first request, 0 ms at the bottom";
+  $("trace-high").textContent = `top: ${milliseconds(high)}`;
+}
+
+function drawFigures(times, started) {
+  const done = times.filter((time) => time !== undefined);
+  if (done.length === 0) return;
+  const sorted = done.toSorted((a, b) => a - b);
+  drawTrace(done, sorted);
+  $("gust-rate").textContent = Math.round((done.length / (performance.now() - started)) * 1000).toLocaleString("en");
+  $("gust-median").textContent = milliseconds(sorted[Math.floor(sorted.length / 2)]);
+  $("gust-tail").textContent = milliseconds(sorted[Math.floor(sorted.length * 0.99)]);
+}
+
+async function gust() {
+  const button = $("gust");
+  button.disabled = true;
+  const times = new Array(REQUESTS);
+  const started = performance.now();
+  let next = 0, lastDrawn = 0;
+
+  async function worker() {
+    while (next < REQUESTS) {
+      const i = next;
+      next += 1;
+      const sent = performance.now();
+      const response = await fetch(`/api/wind?knots=${(i * 64) / REQUESTS}`, { cache: "no-store" });
+      await response.json();
+      times[i] = performance.now() - sent;
+      wind.blow(0.06);
+      if (performance.now() - lastDrawn > 50) {
+        lastDrawn = performance.now();
+        drawFigures(times, started);
+      }
+    }
+  }
+
+  try {
+    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+    drawFigures(times, started);
+    $("gust-note").textContent =
+      `${REQUESTS} answers in ${milliseconds(performance.now() - started)}. Times are what the browser sees, and mostly its own work.`;
+    await showStatus();
+  } catch (error) {
+    $("gust-note").textContent = `The server did not answer: ${error.message}`;
+  } finally {
+    button.disabled = false;
+  }
+}
+
+$("gust").addEventListener("click", gust);
+showStatus();

@@ -1,0 +1,1 @@
+"""The handlers of the demo, one subject a file."""

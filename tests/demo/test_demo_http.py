@@ -1,0 +1,599 @@
+"""The demo over plain HTTP: every page, every mistake."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.demo.conftest import APP, DEADLINE, Demo, running_demo
+
+PAGES = ["/", "/api", "/logbook", "/upload", "/stream", "/cache", "/errors", "/inspect"]
+MISTAKES = {
+    "/errors/argument": (400, "The message does not parse"),
+    "/errors/forbidden": (403, "Restricted waters"),
+    "/here/be/dragons": (404, "Uncharted"),
+    "/errors/raise": (500, "Man overboard"),
+}
+
+
+class Answer:
+    """A whole answer."""
+
+    def __init__(self, response: http.client.HTTPResponse) -> None:
+        self.body = response.read()
+        self.status = response.status
+        self.fields = response.msg
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8")
+
+    def json(self) -> dict[str, object]:
+        assert self.fields["Content-Type"] == "application/json; charset=UTF-8"
+        value = json.loads(self.body)
+        assert isinstance(value, dict)
+        return value
+
+
+class Client:
+    """One keep-alive connection to the demo."""
+
+    def __init__(self, port: int) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE)
+
+    def send(
+        self,
+        method: str,
+        target: str,
+        body: bytes | Iterator[bytes] | None = None,
+        fields: dict[str, str] | None = None,
+    ) -> Answer:
+        self.connection.request(method, target, body, fields or {})
+        return Answer(self.connection.getresponse())
+
+    def get(self, target: str, fields: dict[str, str] | None = None) -> Answer:
+        return self.send("GET", target, fields=fields)
+
+    def post_form(self, target: str, **values: str) -> Answer:
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self.send("POST", target, urlencode(values).encode(), form)
+
+
+@pytest.fixture
+def client(demo: Demo) -> Iterator[Client]:
+    made = Client(demo.port)
+    yield made
+    made.connection.close()
+
+
+def raw(demo: Demo, request: bytes) -> bytes:
+    """Send some bytes, and return all that comes until the server closes."""
+    with socket.create_connection(("127.0.0.1", demo.port), DEADLINE) as sock:
+        sock.sendall(request)
+        pieces = []
+        while piece := sock.recv(65536):
+            pieces.append(piece)
+    return b"".join(pieces)
+
+
+class References(HTMLParser):
+    """The addresses that a page loads or links to."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.linked: list[str] = []
+        self.inline: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if tag == "a":
+            self.linked.append(found["href"] or "")
+        elif tag == "link":
+            self.loaded.append(found["href"] or "")
+        elif tag in ("script", "img"):
+            self.loaded.append(found.get("src") or "")
+        elif tag == "style":
+            self.inline.append(tag)
+        self.inline += [name for name in found if name == "style" or name.startswith("on")]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page(client: Client, page: str) -> None:
+    answer = client.get(page)
+    assert answer.status == 200
+    assert answer.fields["Content-Type"] == "text/html; charset=UTF-8"
+    assert answer.fields["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'none'" in answer.fields["Content-Security-Policy"]
+    assert answer.text.startswith("<!doctype html>")
+    assert answer.text.count("<h1") == 1
+    assert f'<a href="{page}" aria-current="page">' in answer.text
+    assert not re.search(r"\$[a-z_{]", answer.text.split('<details class="source">')[0])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_refers_to_is_here(client: Client, page: str) -> None:
+    references = References(client.get(page).text)
+    assert references.inline == []  # the policy that the page is sent with forbids them
+    assert len(references.loaded) >= 3
+    for target in references.loaded:
+        answer = client.get(target)
+        assert answer.status == 200, target
+        assert "immutable" in answer.fields["Cache-Control"], target
+    for target in references.linked:
+        assert target.startswith(("/", "#")), target
+        if target.startswith("/") and target not in MISTAKES and target != "/stream/rows":
+            assert client.get(target).status == 200, target
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "/inspect"])
+def test_head_has_the_fields_of_get_and_no_body(client: Client, page: str) -> None:
+    head, get = client.send("HEAD", page), client.get(page)
+    assert (head.status, head.body) == (200, b"")
+    for name in ("Content-Type", "Content-Length"):
+        assert head.fields[name] == get.fields[name]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in ("/logbook", "/inspect")])
+def test_an_unchanged_page_is_not_sent_again(client: Client, page: str) -> None:
+    etag = client.get(page).fields["ETag"]
+    again = client.get(page, {"If-None-Match": etag})
+    assert (again.status, again.body, again.fields["ETag"]) == (304, b"", etag)
+
+
+# Assets
+
+
+def test_asset_without_its_version_is_checked_each_time(client: Client) -> None:
+    answer = client.get("/assets/style.css")
+    assert answer.status == 200
+    assert answer.fields["Content-Type"] == "text/css; charset=utf-8"
+    assert answer.fields["Cache-Control"] == "no-cache"
+    assert client.get("/assets/style.css?v=000000000000").fields["Cache-Control"] == "no-cache"
+    again = client.get("/assets/style.css", {"If-None-Match": answer.fields["ETag"]})
+    assert (again.status, again.body) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/assets/none.css",
+        b"/assets/",
+        b"/assets/../app.py",
+        b"/assets/..%2fapp.py",
+        b"/assets/%2e%2e/app.py",
+        b"/assets//etc/passwd",
+        b"/assets/style.css/",
+        b"/assets/style.css%00.js",
+    ],
+)
+def test_only_what_is_on_the_list_is_an_asset(demo: Demo, target: bytes) -> None:
+    answer = raw(demo, b"GET %b HTTP/1.1\r\nHost: demo\r\nConnection: close\r\n\r\n" % target)
+    assert answer.split(b"\r\n")[0] == b"HTTP/1.1 404 Not Found"
+
+
+def test_favicon(client: Client) -> None:
+    moved = client.get("/favicon.ico")
+    assert moved.status == 302
+    icon = client.get(moved.fields["Location"])
+    assert (icon.status, icon.fields["Content-Type"]) == (200, "image/svg+xml")
+
+
+# JSON
+
+
+def test_beaufort(client: Client) -> None:
+    scale = client.get("/api/beaufort").json()["scale"]
+    assert isinstance(scale, list)
+    assert [step["force"] for step in scale] == list(range(13))
+    assert client.get("/api/beaufort/8").json() == scale[8]
+    for target in ("/api/beaufort/13", "/api/beaufort/999", "/api/beaufort/x", "/api/nothing"):
+        assert error_of(client.get(target))["status"] == 404
+
+
+def error_of(answer: Answer) -> dict[str, object]:
+    error = answer.json()["error"]
+    assert isinstance(error, dict)
+    assert error["status"] == answer.status
+    assert answer.fields["Cache-Control"] == "no-store"
+    return error
+
+
+@pytest.mark.parametrize(
+    ("knots", "force", "name"),
+    [("0", 0, "Calm"), ("33.4", 7, "Near gale"), ("34", 8, "Gale"), ("250", 12, "Hurricane")],
+)
+def test_wind(client: Client, knots: str, force: int, name: str) -> None:
+    answer = client.get(f"/api/wind?knots={knots}").json()
+    assert answer == {
+        "knots": float(knots),
+        "metres_per_second": pytest.approx(float(knots) * 0.514444, abs=0.01),
+        "kilometres_per_hour": pytest.approx(float(knots) * 1.852, abs=0.1),
+        "force": force,
+        "name": name,
+    }
+
+
+@pytest.mark.parametrize("knots", ["", "x", "-1", "250.1", "nan", "inf", "1e999"])
+def test_wind_that_is_none(client: Client, knots: str) -> None:
+    assert "0 to 250" in str(error_of(client.get(f"/api/wind?knots={knots}"))["hint"])
+
+
+def test_wind_without_its_argument(client: Client) -> None:
+    assert error_of(client.get("/api/wind"))["hint"] == "The argument “knots” is missing."
+
+
+def test_mean(client: Client) -> None:
+    answer = client.send("POST", "/api/mean", b'{"knots": [12, 15.5, "21", 9]}').json()
+    assert answer == {"readings": 4, "mean": 14.38, "gust": 21, "name": "Moderate breeze"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b'{"knots": oops',
+        b"\xff",
+        b"[" * 50_000,
+        b"[]",
+        b"{}",
+        b'{"knots": 3}',
+        b'{"knots": []}',
+        b'{"knots": [1, true]}',
+        b'{"knots": [null]}',
+        b'{"knots": [NaN]}',
+        b'{"knots": [1%b]}' % (b"0" * 400),
+        b'{"knots": [1%b]}' % (b"0" * 5000),
+        b'{"knots": [1%b]}' % (b",1" * 1000),
+    ],
+)
+def test_mean_of_nonsense(client: Client, body: bytes) -> None:
+    assert error_of(client.send("POST", "/api/mean", body))["status"] == 400
+
+
+def test_wrong_method(client: Client) -> None:
+    answer = client.send("DELETE", "/api/wind")
+    assert error_of(answer)["status"] == 405
+    assert answer.fields["Allow"] == "GET"
+
+
+def test_status_counts_answers(client: Client) -> None:
+    first, second = (client.get("/api/status").json() for _ in range(2))
+    assert second["answered"] == int(str(first["answered"])) + 1
+    assert first["implementation"]
+
+
+# Logbook
+
+
+def entries(page: str) -> list[str]:
+    return re.findall(r'<p class="entry-note">(.*?)</p>', page, re.DOTALL)
+
+
+def test_logbook_entry(client: Client) -> None:
+    note = "Wind <b>backs</b> & rises; “très vite”.\nNo script: <script>alert(1)</script>"
+    answer = client.post_form("/logbook", name="<i>Anne</i>", force="9", note=note)
+    assert (answer.status, answer.fields["Location"]) == (303, "/logbook#book")
+    page = client.get("/logbook").text
+    assert entries(page)[0] == (
+        "Wind &lt;b&gt;backs&lt;/b&gt; &amp; rises; “très vite”.\n"
+        "No script: &lt;script&gt;alert(1)&lt;/script&gt;"
+    )
+    assert "<strong>&lt;i&gt;Anne&lt;/i&gt;</strong> <span>Strong gale</span>" in page
+
+
+def test_logbook_without_a_name(client: Client) -> None:
+    assert client.post_form("/logbook", force="1", note="who was it?").status == 303
+    assert "<strong>A passing ship</strong>" in client.get("/logbook").text
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"name": "kept", "force": "3", "note": " "}, "the note is empty"),
+        ({"name": "kept", "force": "3", "note": "x" * 401}, "at most"),
+        ({"name": "kept" * 11, "force": "3", "note": "x"}, "at most"),
+        ({"name": "kept", "force": "13", "note": "x"}, "Choose a wind"),
+        ({"name": "kept", "force": "٣", "note": "x"}, "Choose a wind"),
+        ({"name": "kept", "note": "x"}, "Choose a wind"),
+    ],
+)
+def test_logbook_problem(client: Client, values: dict[str, str], problem: str) -> None:
+    before = entries(client.get("/logbook").text)
+    answer = client.post_form("/logbook", **values)
+    assert answer.status == 400
+    assert re.search(rf'role="alert">[^<]*{problem}', answer.text)
+    assert f'value="{values["name"]}"' in answer.text
+    assert entries(client.get("/logbook").text) == before
+
+
+def test_logbook_is_bounded(client: Client) -> None:
+    for number in range(60):
+        client.post_form("/logbook", force="1", note=f"line {number}")
+    assert entries(client.get("/logbook").text) == [f"line {n}" for n in range(59, 9, -1)]
+
+
+def test_form_over_the_limit(demo: Demo) -> None:
+    answer = raw(
+        demo,
+        b"POST /logbook HTTP/1.1\r\nHost: demo\r\nContent-Length: 65537\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\n\r\n",
+    )
+    assert answer.startswith((b"HTTP/1.1 413 ", b"HTTP/1.1 400 "))
+
+
+# Upload
+
+
+def pieces(count: int, size: int = 50_000) -> Iterator[bytes]:
+    for number in range(count):
+        yield bytes([number % 251]) * size
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_upload(client: Client, method: str, framing: str) -> None:
+    body = b"".join(pieces(100))
+    fields = {"Content-Length": str(len(body))} if framing == "length" else {}
+    receipt = client.send(method, "/upload/file", pieces(100), fields).json()
+    assert receipt["bytes"] == len(body)
+    assert receipt["sha256"] == hashlib.sha256(body).hexdigest()
+    assert int(str(receipt["pieces"])) > 1
+    assert 0 < int(str(receipt["largest_piece"])) <= 65536
+
+
+def test_upload_of_nothing(client: Client) -> None:
+    receipt = client.send("PUT", "/upload/file").json()
+    assert (receipt["bytes"], receipt["pieces"]) == (0, 0)
+    assert receipt["sha256"] == hashlib.sha256().hexdigest()
+
+
+def test_upload_at_a_pace(client: Client) -> None:
+    receipt = client.send("PUT", "/upload/file?pace=10", b"x" * 1_000_000).json()
+    assert receipt["bytes"] == 1_000_000
+    assert float(str(receipt["seconds"])) >= 0.1  # the pace itself, whatever the machine
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
+def test_upload_is_not_kept(demo: Demo, client: Client) -> None:
+    def peak() -> int:
+        status = Path(f"/proc/{demo.process.pid}/status").read_text()
+        found = re.search(r"VmHWM:\s+(\d+) kB", status)
+        assert found is not None
+        return int(found[1]) * 1024
+
+    client.send("PUT", "/upload/file", pieces(10), {"Content-Length": "500000"})
+    before = peak()
+    size = 64_000_000
+    answer = client.send("PUT", "/upload/file", pieces(1280), {"Content-Length": str(size)})
+    assert answer.json()["bytes"] == size
+    assert peak() - before < size // 4
+
+
+@pytest.mark.parametrize("pace", ["x", "-1", "1001", "1.5", "²"])
+def test_upload_at_no_pace(client: Client, pace: str) -> None:
+    query = urlencode({"pace": pace})
+    assert error_of(client.send("PUT", f"/upload/file?{query}", b"x"))["status"] == 400
+
+
+def test_upload_over_the_limit(demo: Demo) -> None:
+    answer = raw(
+        demo,
+        b"PUT /upload/file HTTP/1.1\r\nHost: demo\r\nConnection: close\r\n"
+        b"Content-Length: 1073741825\r\n\r\n",
+    )
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"at most 1073741824 bytes" in answer
+
+
+def test_upload_that_stops_half_way(demo: Demo) -> None:
+    after = len(demo.log())
+    with socket.create_connection(("127.0.0.1", demo.port), DEADLINE) as sock:
+        sock.sendall(b"PUT /upload/file HTTP/1.1\r\nHost: demo\r\nContent-Length: 9000\r\n\r\n")
+        sock.sendall(b"x" * 1234)
+    log = demo.wait_for_log("the sender left after 1234 bytes", after)
+    assert "Traceback" not in log
+
+
+# Stream
+
+
+def chunks_of(message: bytes) -> list[bytes]:
+    """The chunks of a chunked answer, as they were sent."""
+    head, _, rest = message.partition(b"\r\n\r\n")
+    assert b"\r\nTransfer-Encoding: chunked" in head
+    found = []
+    while True:
+        size, _, rest = rest.partition(b"\r\n")
+        length = int(size, 16)
+        if length == 0:
+            assert rest == b"\r\n"
+            return found
+        found.append(rest[:length])
+        assert rest[length : length + 2] == b"\r\n"
+        rest = rest[length + 2 :]
+
+
+def test_rows_come_one_flush_each(demo: Demo) -> None:
+    answer = raw(
+        demo,
+        b"GET /stream/rows?pause=0 HTTP/1.1\r\nHost: demo\r\nConnection: close\r\n\r\n",
+    )
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    rows = [json.loads(chunk) for chunk in chunks_of(answer)]
+    assert [row["force"] for row in rows] == list(range(13))
+
+
+def test_counter(demo: Demo) -> None:
+    answer = raw(
+        demo,
+        b"GET /stream/counter?pause=1 HTTP/1.1\r\nHost: demo\r\nConnection: close\r\n\r\n",
+    )
+    assert chunks_of(answer) == [b"%d\n" % number for number in range(1, 21)]
+
+
+def test_rows_for_http_1_0_end_with_the_connection(demo: Demo) -> None:
+    answer = raw(demo, b"GET /stream/rows?pause=0 HTTP/1.0\r\nHost: demo\r\n\r\n")
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"Transfer-Encoding" not in head
+    assert len(body.splitlines()) == 13
+
+
+def test_reader_who_leaves(demo: Demo) -> None:
+    """The first row is here while the handler still has twelve to write, and then nobody reads."""
+    after = len(demo.log())
+    with socket.create_connection(("127.0.0.1", demo.port), DEADLINE) as sock:
+        sock.sendall(b"GET /stream/rows?pause=50 HTTP/1.1\r\nHost: demo\r\n\r\n")
+        received = b""
+        while b'"Calm"' not in received:
+            received += sock.recv(65536)
+        assert b'"Hurricane"' not in received
+    log = demo.wait_for_log("the reader of the rows left early", after)
+    assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("pause", ["x", "-1", "2001", "²"])
+@pytest.mark.parametrize("stream", ["rows", "counter"])
+def test_stream_without_a_pause(client: Client, stream: str, pause: str) -> None:
+    query = urlencode({"pause": pause})
+    assert error_of(client.get(f"/stream/{stream}?{query}"))["status"] == 400
+
+
+# Cache
+
+
+def test_barograph(client: Client) -> None:
+    first = client.get("/cache/barograph")
+    etag = first.fields["ETag"]
+    again = client.get("/cache/barograph", {"If-None-Match": etag})
+    assert (again.status, again.body, again.fields["ETag"]) == (304, b"", etag)
+
+    reading = client.send("POST", "/cache/barograph")
+    assert reading.status == 201
+    changed = client.get("/cache/barograph", {"If-None-Match": etag})
+    assert changed.status == 200
+    assert changed.fields["ETag"] != etag
+    before, after = first.json()["readings"], changed.json()["readings"]
+    assert isinstance(before, list)
+    assert isinstance(after, list)
+    assert after == [*before[1:], reading.json()["reading"]]
+    assert len(after) == 48
+
+
+# Errors
+
+
+@pytest.mark.parametrize("target", MISTAKES)
+def test_error_page(demo: Demo, client: Client, target: str) -> None:
+    status, heading = MISTAKES[target]
+    after = len(demo.log())
+    answer = client.get(target)
+    assert answer.status == status
+    assert answer.fields["Content-Type"] == "text/html; charset=UTF-8"
+    assert "default-src 'none'" in answer.fields["Content-Security-Policy"]
+    assert f"{heading}</h1>" in answer.text
+    assert f"<code>GET {target}</code>" in answer.text
+    log = demo.wait_for_log(f"{status} GET {target}", after)
+    assert ("Traceback" in log) == (status == 500)
+
+
+def test_error_page_tells_a_reference_and_nothing_else(demo: Demo, client: Client) -> None:
+    answer = client.get("/errors/raise")
+    found = re.search(r"the reference ([0-9a-f]{8})", answer.text)
+    assert found is not None
+    log = demo.wait_for_log(f"reference {found[1]}: GET '/errors/raise'")
+    assert "KeyError: 'Atlantis'" in log
+    assert "Atlantis" not in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_error_page_escapes_the_target(client: Client) -> None:
+    answer = client.get("/%3Cscript%3E?<script>alert(1)</script>")
+    assert answer.status == 404
+    assert "<script>alert" not in answer.text
+    assert "&lt;script&gt;alert(1)" in answer.text
+
+
+def test_method_that_a_page_does_not_have(client: Client) -> None:
+    answer = client.send("POST", "/")
+    assert (answer.status, answer.fields["Allow"]) == (405, "GET, HEAD")
+    assert "Wrong signal</h1>" in answer.text
+
+
+# Inspect
+
+
+def cells(page: str, table: str) -> list[tuple[str, str]]:
+    found = re.search(rf'<tbody id="{table}">(.*?)</tbody>', page, re.DOTALL)
+    assert found is not None
+    return re.findall(r'<th scope="row">(.*?)</th><td>(.*?)</td>', found[1])
+
+
+def test_inspect(demo: Demo) -> None:
+    answer = raw(
+        demo,
+        b"GET /inspect?b=2&a=%C3%A9&a=%3Ci%3E HTTP/1.1\r\nHost: demo\r\nX-Second: <b>\r\n"
+        b"X-First: 1\r\nX-First: 2\r\nX-Long: " + b"y" * 500 + b"\r\nConnection: close\r\n\r\n",
+    )
+    page = answer.decode()
+    line = dict(cells(page, "line"))
+    assert line["method"] == "GET"
+    assert line["target"] == "/inspect?b=2&amp;a=%C3%A9&amp;a=%3Ci%3E"
+    assert line["path"] == "/inspect"
+    assert line["version"] == "HTTP/1.1"
+    assert line["remote address"] == "127.0.0.1"
+    assert cells(page, "arguments") == [("a", "é"), ("a", "&lt;i&gt;"), ("b", "2")]
+    assert cells(page, "fields") == [
+        ("Host", "demo"),
+        ("X-Second", "&lt;b&gt;"),
+        ("X-First", "1"),
+        ("X-First", "2"),
+        ("X-Long", "y" * 400),
+        ("Connection", "close"),
+    ]
+
+
+def test_inspect_a_form(client: Client) -> None:
+    answer = client.post_form("/inspect?from=form", port="Ålesund")
+    assert cells(answer.text, "arguments") == [("from", "form"), ("port", "Ålesund")]
+    assert dict(cells(answer.text, "line"))["body"] == "17 bytes"
+
+
+# The process
+
+
+def test_ctrl_c_while_an_answer_streams(tmp_path: Path) -> None:
+    with (
+        running_demo(tmp_path / "log") as demo,
+        socket.create_connection(("127.0.0.1", demo.port), DEADLINE) as sock,
+    ):
+        sock.sendall(b"GET /stream/counter?pause=2000 HTTP/1.1\r\nHost: demo\r\n\r\n")
+        assert sock.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
+        status = demo.stop()
+    assert status == 0
+    assert "Traceback" not in demo.log()
+
+
+def test_port_that_is_taken(demo: Demo) -> None:
+    second = subprocess.run(
+        [sys.executable, str(APP), "--port", str(demo.port)],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert second.stderr.startswith(f"Cannot listen on 127.0.0.1 port {demo.port}: ")
+    assert "--port" in second.stderr
