@@ -414,7 +414,7 @@ def chunks_of(message: bytes) -> list[bytes]:
     """The chunks of a chunked answer, as they were sent."""
     head, _, rest = message.partition(b"\r\n\r\n")
     assert b"\r\nTransfer-Encoding: chunked" in head
-    found = []
+    found: list[bytes] = []
     while True:
         size, _, rest = rest.partition(b"\r\n")
         length = int(size, 16)
