@@ -3,6 +3,7 @@
 usage: project.py demo|test|lint|bench|clean [arguments for the demo, pytest, or bench/run.py]
 """
 
+import functools
 import hashlib
 import os
 import runpy
@@ -146,7 +147,7 @@ def build(python: str, *, demand: bool) -> bool:
         return False
     compiler = subprocess.run([python, "-c", _PROBE_COMPILER], capture_output=True)
     if compiler.returncode:
-        print(NO_COMPILER, flush=True)
+        _say_once(NO_COMPILER)
         _check(_build_command(python), WHIRLWIND_EXTENSIONS="0")
         return False
     _check(_build_command(python), WHIRLWIND_EXTENSIONS="1" if demand else "")
@@ -174,6 +175,11 @@ def find_python(minor: int) -> str | None:
 def run(command: list[str], **variables: str) -> int:
     """Run a command with extra environment variables and return its status."""
     return subprocess.run(command, env={**os.environ, **variables}).returncode
+
+
+@functools.cache
+def _say_once(line: str) -> None:
+    print(line, flush=True)
 
 
 def _compiled_modules() -> tuple[str, ...]:
