@@ -536,6 +536,11 @@ def test_find_rule_with_a_router_inside_itself() -> None:
     assert short(router, "/b") is NotImplemented
 
 
+def move_and_retarget(rules: list[Rule]) -> None:
+    rules[1].matcher = PathMatches("/z")
+    rules[0].target = C
+
+
 @pytest.fixture
 def router() -> Recorder:
     made = Recorder([("/a", A), ("/b", B)])
@@ -556,11 +561,7 @@ def router() -> Recorder:
         lambda rules: (rules.append(URLSpec("/a", C)), rules.sort(key=lambda r: r.target is not C)),
         lambda rules: (rules.append(URLSpec("/a", C)), rules.__delitem__(0)),
         lambda rules: (rules.__imul__(0), rules.append(URLSpec("/a", C))),
-        lambda rules: setattr(rules[0], "target", C),
-        lambda rules: [
-            setattr(rules[1], "matcher", PathMatches("/z")),
-            setattr(rules[0], "target", C),
-        ],
+        move_and_retarget,
     ],
 )
 def test_edits_of_the_rules_take_effect(edit: Any, router: Recorder) -> None:
