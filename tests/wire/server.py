@@ -108,9 +108,11 @@ class ServerThread:
         return RawConnection(self.address, **options)
 
     def request(self, target: str = "/", *args: Any, **options: Any) -> Any:
-        """Answer to one request on a connection of its own."""
+        """Answer to one request on a connection of its own, when the server is done with it."""
         with self.connect() as connection:
-            return connection.request(target, *args, **options)
+            answer = connection.request(target, *args, **options)
+            self.turn()  # what a handler does after its answer was written
+            return answer
 
     def call(self, function: Callable[[], Any]) -> Any:
         """Call a function in the server's loop and return what it returns, awaited if need be."""
