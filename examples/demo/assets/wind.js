@@ -1,6 +1,6 @@
 // A vortex of particles that leave trails on a canvas. `blow` makes it turn faster for a while.
 
-const PARTICLES = 1100;
+const AREA = 400; // square pixels for each particle
 const LIFE = 160;
 const FADE = 0.02;
 const INWARD = 0.14;
@@ -69,7 +69,7 @@ export function startWind(canvas) {
     centreY = height * (narrow ? 0.27 : 0.43);
     reach = narrow ? width * 0.62 : Math.max(width * 0.48, height * 0.75);
     particles.length = 0;
-    for (let i = 0; i < PARTICLES; i += 1) {
+    for (let i = 0; i < (width * height) / AREA; i += 1) {
       const particle = {};
       place(particle);
       particles.push(particle);
