@@ -13,7 +13,18 @@ from types import ModuleType
 from typing import Literal
 
 #: Modules that Cython compiles from their ``.py`` file and the ``.pxd`` beside it.
-COMPILED: tuple[str, ...] = ()
+COMPILED: tuple[str, ...] = (
+    "whirlwind.protocol.heads",
+    "whirlwind.protocol.http1",
+    "whirlwind.protocol.headers",
+    "whirlwind.httputil.storage",
+    "whirlwind.server.outlet",
+    "whirlwind.server.exchange",
+    "whirlwind.server.site",
+    "whirlwind.server.http1",
+    "whirlwind.web.response",
+    "whirlwind.web.execute",
+)
 
 #: The environment variable that chooses: ``0`` plain Python, ``1`` compiled or an error, unset
 #: or empty: compiled where the extension files are there.

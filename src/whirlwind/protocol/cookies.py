@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from whirlwind.protocol import limits
+
 # Inside a quoted value: three octal digits for a byte, or any character that stands for itself.
 _ESCAPE: Final = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
 
@@ -31,13 +33,15 @@ def parse_cookie(text: str) -> dict[str, str]:
 
     ``;`` always separates, even within quotes, as in browsers: only so does a proxy or a script
     see the same cookies as we do. Of several cookies with one name the last counts. A pair that
-    makes no sense takes nothing else with it. A pair without a name gets the name ``""``.
+    makes no sense takes nothing else with it. A pair without a name gets the name ``""``. What
+    comes after `limits.MAX_COOKIES` pairs is not read.
 
     :arg text: str.
     :returns: dict of name to unquoted value.
     """
     cookies: dict[str, str] = {}
-    for pair in text.split(";"):
+    pairs = text.split(";", limits.MAX_COOKIES)
+    for pair in pairs[: limits.MAX_COOKIES]:
         name, separator, value = pair.partition("=")
         if not separator:
             name, value = "", name

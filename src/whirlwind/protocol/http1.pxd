@@ -16,6 +16,7 @@ cdef class MessageParser:
     cdef public Head head
     cdef public bytes chunk
     cdef public list trailers
+    cdef public bytes excerpt
     cdef int _state
     cdef bint _eof
     cdef bytes _buf

@@ -91,6 +91,8 @@ class MessageParser:
         self.head: Head | None = None
         self.chunk = b""
         self.trailers: list[tuple[str, str]] = []
+        #: After a ProtocolError: the first bytes of what was being parsed, for the log.
+        self.excerpt = b""
         self._state = _IN_HEAD
         self._eof = False
         self._buf = b""
@@ -151,6 +153,8 @@ class MessageParser:
         try:
             return self._next()
         except ProtocolError:
+            self._settle()
+            self.excerpt = self._buf[self._pos : self._pos + 80]
             self.close()
             raise
 
@@ -205,13 +209,13 @@ class MessageParser:
             pos += 2  # RFC 9112 section 2.2: one empty line before a request is ignored
         if end + 4 - pos > self.max_head_size:
             self._too_large(self._buf.find(b"\r\n", pos) - pos)
-        line_end = self._parse_start_line(self._buf, pos, end)
-        self._pos = end + 4
         self._searched = 0
         self.trailers = []
         self._body_size = 0
         self._extension_size = 0
+        line_end = self._parse_start_line(self._buf, pos, end)
         self._parse_fields(self._buf, line_end + 2, end + 2)
+        self._pos = end + 4
         return _HEAD
 
     def _incomplete_head(self, size: int) -> int:
@@ -376,6 +380,8 @@ class MessageParser:
             return self._short_of_data()
         if size > self._left:
             size = self._left
+        if size > self.chunk_size:
+            size = self.chunk_size
         if self._pos == 0 and size == len(self._buf):
             self.chunk = self._buf
             self._buf = b""

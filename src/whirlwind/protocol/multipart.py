@@ -204,9 +204,11 @@ class MultipartParser:
     def _read_field(self, data: bytes, pos: int, events: list[Event]) -> int:
         """Read one line of a part's header from ``pos``; return where the next one starts."""
         line_end = data.find(b"\r\n", pos)
-        size = self._head_size + (len(data) if line_end < 0 else line_end) - pos
-        # A last CR may be the start of the line end, which is not counted.
-        if size > self._max_head_size + (line_end < 0 and data.endswith(b"\r")):
+        length = (len(data) if line_end < 0 else line_end) - pos
+        if line_end < 0 and data.endswith(b"\r"):
+            length -= 1  # perhaps the start of the line end
+        size = self._head_size + length
+        if length and size > self._max_head_size:
             raise ProtocolError(400, "multipart part header too large")
         if line_end < 0:
             self._held = data[pos:]
@@ -216,7 +218,7 @@ class MultipartParser:
             self._state = _S_BODY
             self._skip = 2
             return pos
-        self._head_size = size + 2
+        self._head_size = size + 2  # a following line makes this line end count
         self._fields.append(_parse_field(data, pos, line_end))
         if len(self._fields) > limits.MAX_PART_FIELDS:
             raise ProtocolError(400, "multipart part header has too many fields")

@@ -1,0 +1,38 @@
+import cython
+
+from whirlwind.protocol.heads cimport RequestHead
+from whirlwind.protocol.headers cimport HeaderMap
+
+
+cdef class RequestStorage:
+    cdef RequestHead _head
+    cdef public object method
+    cdef public object uri
+    cdef public object connection
+    cdef public object server_connection
+    cdef object _context
+    cdef public double _start_time
+    cdef public object _finish_time
+    cdef public object body
+    cdef public object _body_future
+    cdef object _headers
+    cdef object _version
+    cdef object _path
+    cdef object _query
+    cdef object _host
+    cdef object _host_name
+    cdef object _remote_ip
+    cdef object _protocol
+    cdef object _query_arguments
+    cdef object _body_arguments
+    cdef object _arguments
+    cdef object _files
+    cdef public object _cookies
+
+    @cython.locals(target=str, mark=Py_ssize_t)
+    cpdef object adopt(self, RequestHead head, object connection, object context, double now)
+    @cython.locals(head=RequestHead)
+    cpdef bint lacks(self, int field)
+    @cython.locals(head=RequestHead)
+    cpdef bint has_form(self)
+    cpdef object _set(self, object headers, object context, double now)

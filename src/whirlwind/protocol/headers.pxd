@@ -1,0 +1,27 @@
+import cython
+
+cdef dict _NORMAL
+
+cpdef str normalize(str name)
+cpdef bint is_sendable(str value)
+
+
+cdef class HeaderMap:
+    cdef public dict _map
+    cpdef void put(self, str name, object value)
+    cpdef bint put_checked(self, str name, str value)
+    cpdef void put_normal(self, str name, str value)
+    cpdef void append(self, str name, str value)
+    cpdef object add_checked(self, str name, str value, bint chars_are_bytes)
+    cpdef object lookup(self, str name)
+    cpdef list values_of(self, str name)
+    cpdef bint has(self, str name)
+    cpdef bint drop(self, str name)
+    cpdef list lines(self)
+    @cython.locals(table=dict, line=str, colon=Py_ssize_t, name=str, value=str, key=object)
+    cpdef void load(self, bytes raw)
+    cpdef void reset(self, dict template)
+
+
+@cython.locals(parts=list, count=Py_ssize_t, head=str, name=str, value=object, one=object)
+cpdef bytes encode_head(str start_line, HeaderMap headers, str last)

@@ -1,0 +1,1 @@
+"""HTTP/1 connections of a server: `http1` (protocol), `exchange` (one request and its answer)."""

@@ -1,0 +1,48 @@
+import cython
+
+from whirlwind.protocol.headers cimport HeaderMap, encode_head
+from whirlwind.server.outlet cimport Outlet
+
+cdef int _FRESH, _HEAD_SENT, _FINISHED
+
+cdef str status_line(int code, str reason)
+
+
+cdef class ExchangeBase:
+    cdef public Outlet conn
+    cdef public object method
+    cdef public int minor
+    cdef public bint keep_alive
+    cdef public object owner
+    cdef public object receiver
+    cdef public object request
+    cdef public list pieces
+    cdef public object decoder
+    cdef public object backlog
+    cdef public bint waiting
+    cdef public bint request_done
+    cdef public long long discarded
+    cdef public bint continue_due
+    cdef public int _state
+    cdef bint _chunked
+    cdef long long _left
+    cdef public object _close_callback
+
+    cpdef object attach(self, Outlet conn, object method, int minor, bint keep_alive)
+    cpdef bint is_finished(self)
+    cpdef bint is_fresh(self)
+    @cython.locals(head=bytes)
+    cpdef object respond(self, int code, str reason, HeaderMap headers, bytes body)
+    @cython.locals(head=bytes)
+    cpdef object start(self, int code, str reason, HeaderMap headers, bytes chunk)
+    @cython.locals(conn=Outlet, bodyless=bint, last=str)
+    cdef bytes _start(self, int code, str reason, HeaderMap headers)
+    cdef bytes _frame(self, bytes chunk)
+    cdef object _count(self, long long size)
+    cdef object _too_short(self)
+    cpdef object send_body(self, bytes chunk)
+    cpdef object end(self)
+    cpdef bint is_lost(self)
+    cpdef object cut(self)
+    cpdef object refused(self)
+    cpdef object lost(self)

@@ -1,0 +1,293 @@
+"""One request and its answer on a server connection: what handlers know as ``request.connection``.
+
+An exchange outlives nothing: once its answer is finished it refuses every further call, so a
+handler that holds on to it can not write into the answer of the next request.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from whirlwind.httputil.delegates import HTTPConnection
+from whirlwind.httputil.start_line import ResponseStartLine
+from whirlwind.protocol.errors import HTTPOutputError
+from whirlwind.protocol.headers import HeaderMap, encode_head
+from whirlwind.server.outlet import Outlet
+
+
+_FRESH: Final = 0
+_HEAD_SENT: Final = 1
+_FINISHED: Final = 2
+
+
+def status_line(code: int, reason: str) -> str:
+    """``HTTP/1.1 200 OK`` with its line end, for the phrase that goes with the code."""
+    return f"HTTP/1.1 {code} {reason}\r\n"
+
+
+class ExchangeBase:
+    """The compiled part of `Exchange`."""
+
+    def attach(self, conn: Outlet, method: str, minor: int, keep_alive: bool) -> None:
+        """Begin: ``method``, ``minor`` and ``keep_alive`` are the request head's."""
+        self.conn = conn
+        self.method = method
+        self.minor = minor
+        self.keep_alive = keep_alive
+        self.owner: Any = None
+        self.receiver: Any = None
+        self.request: Any = None
+        self.pieces: list[bytes] | None = None
+        self.decoder: Any = None
+        self.backlog: Any = None
+        self.waiting = False
+        self.request_done = False
+        self.discarded = 0
+        self.continue_due = False
+        self._state = _FRESH
+        self._chunked = False
+        self._left = -1
+        self._close_callback: Callable[[], object] | None = None
+
+    def is_finished(self) -> bool:
+        """Whether the whole answer was handed over."""
+        return self._state == _FINISHED
+
+    def is_fresh(self) -> bool:
+        """Whether nothing of an answer was sent."""
+        return self._state == _FRESH
+
+    def respond(self, code: int, reason: str, headers: HeaderMap, body: bytes) -> Awaitable[None]:
+        """Send a whole answer at once; ``headers`` has the Content-Length if there is one.
+
+        :returns: an awaitable that is done when the peer's buffers have taken it.
+        """
+        if self._state != _FRESH:
+            raise HTTPOutputError("The response was already started")
+        if self.conn.closed:
+            self._state = _FINISHED
+            return self.conn.failed()
+        head = self._start(code, reason, headers)
+        if body:
+            if self._chunked:
+                body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+            else:
+                self._count(len(body))
+            # One buffer, one system call; past a few pages the copy costs more than it saves.
+            if len(body) <= 65536:
+                self.conn.send(head + body)
+            else:
+                self.conn.send(head)
+                self.conn.send(body)
+        elif self._chunked:
+            self.conn.send(head + b"0\r\n\r\n")
+        else:
+            self.conn.send(head)
+        if self._left > 0:
+            self._too_short()
+        self._state = _FINISHED
+        done = self.conn.written()
+        self.conn.response_finished(self)
+        return done
+
+    def start(self, code: int, reason: str, headers: HeaderMap, chunk: bytes) -> Awaitable[None]:
+        """Send the head of an answer and perhaps its first bytes."""
+        if self._state != _FRESH:
+            raise HTTPOutputError("The response was already started")
+        if self.conn.closed:
+            self._state = _HEAD_SENT
+            return self.conn.failed()
+        head = self._start(code, reason, headers)
+        if chunk:
+            head += self._frame(chunk)
+        self.conn.send(head)
+        if code >= 200 or code == 101:
+            self._state = _HEAD_SENT
+        return self.conn.written()
+
+    def _start(self, code: int, reason: str, headers: HeaderMap) -> bytes:
+        """Decide the answer's framing (RFC 9112 section 6) and serialise its head."""
+        conn = self.conn
+        last = ""
+        bodyless = code < 200 or code == 204 or code == 304 or self.method == "HEAD"
+        length = headers.lookup("Content-Length")
+        if length is not None:
+            if not length.isdecimal() or not length.isascii():
+                raise HTTPOutputError(f"Content-Length is not a number: {length!r}")
+            self._left = 0 if bodyless else int(length)
+        elif bodyless:
+            self._left = 0
+        elif self.minor:
+            self._chunked = True
+            if headers.has("Transfer-Encoding"):
+                headers.drop("Transfer-Encoding")
+            last = "Transfer-Encoding: chunked\r\n"
+        else:
+            self.keep_alive = False
+        option = headers.lookup("Connection")
+        if option is not None and "close" in option.lower():
+            self.keep_alive = False
+        elif code >= 200:
+            if not self.keep_alive or conn.draining:
+                self.keep_alive = False
+                if option is None:
+                    last += "Connection: close\r\n"
+            elif not self.minor and option is None:
+                last += "Connection: Keep-Alive\r\n"
+        return encode_head(status_line(code, reason), headers, last)
+
+    def _frame(self, chunk: bytes) -> bytes:
+        if self._chunked:
+            return b"%x\r\n%s\r\n" % (len(chunk), chunk)
+        self._count(len(chunk))
+        return chunk
+
+    def _count(self, size: int) -> None:
+        """Count body bytes against Content-Length (RFC 9110 section 8.6)."""
+        if self._left >= 0:
+            if size > self._left:
+                self.conn.abort()
+                raise HTTPOutputError("Tried to write more data than Content-Length")
+            self._left -= size
+
+    def _too_short(self) -> None:
+        left = self._left
+        self.conn.abort()
+        raise HTTPOutputError(f"Tried to write {left} bytes less than Content-Length")
+
+    def send_body(self, chunk: bytes) -> Awaitable[None]:
+        """Send some bytes of the body."""
+        if self._state != _HEAD_SENT:
+            raise HTTPOutputError(
+                "The response is finished" if self._state == _FINISHED else "No head was sent yet"
+            )
+        if self.conn.closed:
+            return self.conn.failed()
+        if chunk:
+            self.conn.send(self._frame(chunk))
+        return self.conn.written()
+
+    def end(self) -> None:
+        """Finish the answer."""
+        if self._state != _HEAD_SENT:
+            if self._state == _FINISHED:
+                return
+            raise HTTPOutputError("No head was sent yet")
+        if self._left > 0 and not self.conn.closed:
+            self._too_short()
+        self._state = _FINISHED
+        if not self.conn.closed:
+            if self._chunked:
+                self.conn.send(b"0\r\n\r\n")
+            self.conn.response_finished(self)
+
+    def is_lost(self) -> bool:
+        """Whether the peer is gone."""
+        return self.conn.closed
+
+    def cut(self) -> None:
+        """Give up an answer that was begun: what was sent leaves, its end does not."""
+        if self._state != _FINISHED:
+            self._state = _FINISHED
+            self.keep_alive = False
+            self._close_callback = None
+            if not self.conn.closed:
+                self.conn.close()
+
+    def refused(self) -> None:
+        """The connection has answered in the application's place."""
+        self.lost()
+        self._state = _FINISHED
+
+    def lost(self) -> None:
+        """The peer went away before the answer was finished."""
+        if self._state == _FINISHED:
+            self._close_callback = None
+            return
+        receiver = self.receiver
+        owner = self.owner
+        callback = self._close_callback
+        self.receiver = self.owner = self._close_callback = None
+        if receiver is not None:
+            receiver.on_connection_close()
+        elif owner is not None:
+            owner.on_connection_close()
+        if callback is not None:
+            callback()
+
+
+class Exchange(ExchangeBase, HTTPConnection):
+    """The connection of one request, as applications see it (Tornado 4.0's ``HTTPConnection``)."""
+
+    __slots__ = ()
+
+    @property
+    def context(self) -> Any:
+        """What is known of the peer: ``remote_ip``, ``protocol``, ``address``."""
+        return self.conn
+
+    @property
+    def no_keep_alive(self) -> bool:
+        """Whether the connection closes after this exchange."""
+        return not self.keep_alive
+
+    def write_headers(
+        self,
+        start_line: Any,
+        headers: Any,
+        chunk: bytes | None = None,
+    ) -> Any:
+        """Write the head of the response.
+
+        :arg start_line: a `ResponseStartLine`; its version is not used.
+        :arg headers: an `HTTPHeaders`; without Content-Length the body goes out chunked.
+        :arg chunk: the first bytes of the body.
+        :returns: an awaitable that is done when the data was handed to the operating system.
+        :raises ValueError: a name or value would split the response.
+        :raises HTTPOutputError: the response was already started, or lies about its length.
+        """
+        line: ResponseStartLine = start_line
+        return self.start(line.code, line.reason, headers, bytes(chunk) if chunk else b"")
+
+    def write(self, chunk: bytes) -> Any:
+        """Write bytes of the response's body.
+
+        :returns: an awaitable that is done when the data was handed to the operating system.
+        :raises HTTPOutputError: more than Content-Length says, or no response is under way.
+        """
+        return self.send_body(bytes(chunk))
+
+    def finish(self) -> None:
+        """Say that the body is complete.
+
+        :raises HTTPOutputError: fewer bytes than Content-Length said; the connection is closed.
+        """
+        self.end()
+
+    def set_close_callback(self, callback: Callable[[], object] | None) -> None:
+        """Call ``callback`` without arguments if the peer goes away before the response is sent."""
+        self._close_callback = callback
+
+    def set_max_body_size(self, max_body_size: int) -> None:
+        """Change the limit for this request's body, in bytes; effective before its first byte."""
+        self.conn.set_max_body_size(max_body_size)
+
+    def set_body_timeout(self, timeout: float) -> None:
+        """Change how long, in seconds, this request's body may take."""
+        self.conn.set_body_timeout(timeout)
+
+    def close(self) -> None:
+        """Close the connection once what was written has left."""
+        self.keep_alive = False
+        self.conn.close()
+
+    def detach(self) -> Any:
+        """Take the connection away from HTTP.
+
+        :returns: an `IOStream` over the same socket, with every byte not parsed yet in its buffer.
+        """
+        self._state = _FINISHED
+        return self.conn.detach()
+
+    def tls_object(self) -> Any:
+        """The `ssl.SSLObject` of the connection, or None."""
+        return self.conn.tls_object()

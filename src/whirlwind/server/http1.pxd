@@ -1,0 +1,62 @@
+import cython
+
+from whirlwind.protocol.heads cimport Head, RequestHead
+from whirlwind.protocol.http1 cimport RequestParser
+from whirlwind.server.exchange cimport ExchangeBase
+from whirlwind.server.outlet cimport Outlet
+from whirlwind.server.site cimport Site
+from whirlwind.httputil.storage cimport RequestStorage
+
+cdef int _NEED_DATA, _HEAD, _DATA, _END
+cdef Py_ssize_t _MAX_PIPELINE
+cdef long long _MAX_DISCARD
+cdef int _MAX_PER_TURN
+cdef object _wall_clock, _NEW_REQUEST
+
+
+cdef class ServerConnection(Outlet):
+    cdef public Site site
+    cdef public RequestParser parser
+    cdef public ExchangeBase exchange
+    cdef public long long write_size
+    cdef bint _reading
+    cdef bint _advancing
+    cdef bint _closing
+    cdef bint _lingering
+    cdef bint _eof
+    cdef bint _resume_due
+    cdef bint _head_begun
+    cdef bint _peer_known
+    cdef object _peer
+    cdef object __weakref__
+
+    cdef object _advance(self)
+    @cython.locals(parser=RequestParser, head=RequestHead, exchange=ExchangeBase, event=int, count=int)
+    cdef object _handle_events(self)
+    cdef object _wait_for_head(self)
+    cdef object _resume_soon(self)
+    @cython.locals(site=Site, exchange=ExchangeBase)
+    cdef ExchangeBase _open_exchange(self, RequestHead head)
+    @cython.locals(request=RequestStorage)
+    cdef RequestStorage _make_request(self, ExchangeBase exchange, RequestHead head)
+    @cython.locals(exchange=ExchangeBase)
+    cdef object _begin(self, RequestHead head)
+    @cython.locals(exchange=ExchangeBase, site=Site)
+    cdef object _begin_with_body(self, RequestHead head)
+    cdef object _begin_delegate(self, ExchangeBase exchange, RequestHead head)
+    @cython.locals(exchange=ExchangeBase)
+    cdef object _body_chunk(self, bytes chunk)
+    cdef object _deliver_backlog(self, ExchangeBase exchange)
+    cdef object _deliver(self, ExchangeBase exchange, bytes chunk)
+    @cython.locals(exchange=ExchangeBase, pieces=list, request=RequestStorage)
+    cdef object _body_end(self)
+    cdef object _finish_receiver(self, ExchangeBase exchange)
+    @cython.locals(current=ExchangeBase)
+    cpdef object response_finished(self, object exchange)
+    cdef object _exchange_over(self, ExchangeBase exchange)
+    cpdef object close(self)
+    cpdef object begin_drain(self)
+    cpdef bint is_idle(self)
+    cpdef object expire(self, double now)
+    cdef object _pause_reading(self)
+    cdef object _resume_reading(self)

@@ -1,0 +1,571 @@
+"""The server's side of one HTTP/1 connection, as an asyncio protocol.
+
+Theory of operation. `data_received` pushes bytes into the parser and pulls events until nothing is
+left or an answer is pending. A request without a body is handed to the application in that same
+call stack; what it answers is collected and leaves in one write when the read event is over. At
+most one exchange exists at a time: pipelined requests wait, unparsed, in the parser, and past
+`limits.MAX_PIPELINE_BUFFER` the transport stops reading.
+
+The application is met in one of two ways (`Site`): `serve` and `open_body` for those that can be
+called directly, or the delegates of `httputil` for any other.
+
+Deadlines are numbers on the connection that one reaper per server compares with the clock; no timer
+is ever made for a connection.
+"""
+
+import asyncio
+import time
+from typing import Any, Final
+
+from whirlwind import httputil
+from whirlwind.httputil.request import HTTPServerRequest
+from whirlwind.log import app_log, gen_log
+from whirlwind.protocol import http1 as http1_core
+from whirlwind.protocol import limits
+from whirlwind.protocol.errors import ProtocolError
+from whirlwind.protocol.heads import RequestHead
+from whirlwind.protocol.http1 import RequestParser
+from whirlwind.server import refusal
+from whirlwind.server.exchange import Exchange
+from whirlwind.server.outlet import Outlet
+from whirlwind.server.site import Site
+
+_NEED_DATA: Final = http1_core.NEED_DATA
+_HEAD: Final = http1_core.HEAD
+_DATA: Final = http1_core.DATA
+_END: Final = http1_core.END
+
+_MAX_PIPELINE: Final = limits.MAX_PIPELINE_BUFFER
+_MAX_PER_TURN: Final = limits.MAX_REQUESTS_PER_TURN
+_MAX_DISCARD: Final = limits.MAX_DISCARD
+
+_NEW_REQUEST: Final = HTTPServerRequest.__new__
+_wall_clock: Final = time.time
+
+
+class ServerConnection(Outlet):
+    """One accepted connection; also what applications know as ``server_connection``."""
+
+    def __init__(self, site: Site) -> None:
+        """
+        :arg site: the server's side of things: its application, limits and open connections.
+        """
+        super().__init__(site.loop, site.done)
+        self.site = site
+        self.parser = RequestParser(site.max_head_size, site.max_body_size, site.chunk_size)
+        self.exchange: Exchange | None = None
+        self.deadline = 0.0
+        self.write_deadline = 0.0
+        self.write_size = 0
+        self._reading = True
+        self._advancing = False
+        self._closing = False
+        self._lingering = False
+        self._eof = False
+        self._resume_due = False
+        self._head_begun = False
+        self._peer: Any = None
+        self._peer_known = False
+
+    # --- asyncio protocol -----------------------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        """A peer has connected (and its TLS handshake is over)."""
+        self.transport = transport
+        self.site.connections.add(self)
+        self.deadline = self.site.now() + self.site.idle_timeout
+        self.site.reaper_needed()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the peer."""
+        if self._closing:
+            self._discard_while_closing(len(data))
+            return
+        self.parser.receive(data)
+        exchange = self.exchange
+        if exchange is not None and (exchange.request_done or exchange.waiting):
+            if self.parser.buffered() > _MAX_PIPELINE:
+                self._pause_reading()
+            return
+        self._advance()
+
+    def eof_received(self) -> bool:
+        """The peer will send no more. An answer under way is still finished and sent."""
+        self._eof = True
+        if self._closing:
+            return False
+        self.parser.receive_eof()
+        exchange = self.exchange
+        if exchange is not None and exchange.request_done:
+            exchange.keep_alive = False
+            if self.tls_object() is None:
+                exchange.lost()
+                return not self.closed and self.exchange is not None
+            return False
+        if exchange is None or not exchange.waiting:
+            self._advance()
+        return self.exchange is not None and not self._closing
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection is gone, whoever ended it."""
+        self.fail(error)
+        self.site.connections.discard(self)
+        self.deadline = self.write_deadline = 0.0
+        self.parser.close()
+        exchange = self.exchange
+        self.exchange = None
+        try:
+            if exchange is not None:
+                exchange.lost()
+        except Exception:
+            app_log.error("Uncaught exception in close callback", exc_info=True)
+        finally:
+            self.site.connection_closed(self)
+
+    def pause_writing(self) -> None:
+        """The transport's buffer is over its high-water mark."""
+        self.block()
+        self.write_deadline = self.site.now() + self.site.write_timeout
+        self.write_size = self.transport.get_write_buffer_size()
+
+    def resume_writing(self) -> None:
+        """The transport's buffer is below its low-water mark."""
+        self.write_deadline = 0.0
+        self.unblock()
+        if not self._closing and self.exchange is None and self.parser.buffered():
+            self._resume_soon()
+
+    # --- what the peer sent ---------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Handle what the parser has until it is used up or something has to be waited for."""
+        if self._advancing:
+            return
+        self._advancing = True
+        self.corked = True
+        try:
+            self._handle_events()
+        except ProtocolError as error:
+            self._refuse(error)
+        except Exception:
+            app_log.error("Uncaught exception in HTTP connection", exc_info=True)
+            self._fail_exchange()
+        finally:
+            self._advancing = False
+            self.corked = False
+            self.flush()
+
+    def _handle_events(self) -> None:
+        parser = self.parser
+        count = 0
+        while not self._closing:
+            event = parser.next_event()
+            if event == _HEAD:
+                head = parser.head
+                if head.chunked or head.content_length > 0:
+                    self._begin_with_body(head)
+                else:
+                    parser.next_event()
+                    self._begin(head)
+                count += 1
+            elif event == _DATA:
+                self._body_chunk(parser.chunk)
+            elif event == _END:
+                self._body_end()
+            else:
+                break
+            exchange = self.exchange
+            if exchange is not None:
+                if exchange.waiting or (exchange.request_done and not self._closing):
+                    break
+            elif self._blocked:
+                break  # the peer does not read its answers: answer no more for now
+            elif count >= _MAX_PER_TURN and parser.buffered():
+                self._resume_soon()
+                break
+        if self.exchange is None and not self._closing:
+            self._wait_for_head()
+
+    def _wait_for_head(self) -> None:
+        if self._eof and not self.parser.buffered():
+            self.close()
+        elif self.parser.buffered():
+            if self.deadline == 0.0 or not self._head_begun:
+                self._head_begun = True
+                self.deadline = self.site.now() + self.site.header_timeout
+        else:
+            self._head_begun = False
+            if self.deadline == 0.0:
+                self.deadline = self.site.clock + self.site.idle_timeout
+
+    def _resume_soon(self) -> None:
+        if not self._resume_due:
+            self._resume_due = True
+            self.loop.call_soon(self._resume)
+
+    def _resume(self) -> None:
+        self._resume_due = False
+        if self.closed or self._closing:
+            return
+        exchange = self.exchange
+        if exchange is None or not (exchange.request_done or exchange.waiting):
+            self._advance()
+        self._resume_reading()
+
+    # --- requests -------------------------------------------------------------------------------
+
+    def _open_exchange(self, head: RequestHead) -> Exchange:
+        site = self.site
+        exchange = Exchange()
+        exchange.attach(
+            self, head.method, head.minor, head.keep_alive and not (site.no_keep_alive or self._eof)
+        )
+        self.exchange = exchange
+        self.deadline = 0.0
+        self._head_begun = False
+        self.parser.max_body_size = site.max_body_size
+        return exchange
+
+    def _make_request(self, exchange: Exchange, head: RequestHead) -> HTTPServerRequest:
+        request = _NEW_REQUEST(HTTPServerRequest)
+        try:
+            request.adopt(head, exchange, self, _wall_clock())
+        finally:
+            exchange.request = request
+        request.server_connection = self
+        if self.site.xheaders:
+            self.site.apply_proxy_fields(request)
+        return request
+
+    def _begin(self, head: RequestHead) -> None:
+        """A request without a body: complete as soon as its head is."""
+        exchange = self._open_exchange(head)
+        exchange.request_done = True
+        if self.site.direct is not None:
+            self.site.direct.serve(self._make_request(exchange, head))
+        else:
+            self._begin_delegate(exchange, head)
+            self._finish_receiver(exchange)
+
+    def _begin_with_body(self, head: RequestHead) -> None:
+        site = self.site
+        exchange = self._open_exchange(head)
+        if head.expect_continue:
+            exchange.continue_due = True
+        if site.body_timeout:
+            self.deadline = site.now() + site.body_timeout
+        if site.decompress:
+            exchange.decoder = site.body_decoder(head)
+        if site.direct is not None:
+            request = self._make_request(exchange, head)
+            if exchange.decoder is not None:
+                exchange.decoder.rewrite(request.headers)
+            exchange.receiver = site.direct.open_body(request)
+            if exchange.receiver is None:
+                exchange.pieces = []
+        else:
+            self._begin_delegate(exchange, head)
+        if exchange.continue_due and exchange.is_fresh() and not self._closing:
+            if head.content_length <= self.parser.max_body_size:
+                self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            exchange.continue_due = False
+
+    def _begin_delegate(self, exchange: Exchange, head: RequestHead) -> None:
+        """The general path: the delegates of `httputil`, as Tornado 4.0 defined them."""
+        receiver = self.site.delegate.start_request(self, exchange)
+        exchange.receiver = receiver
+        headers = httputil.HTTPHeaders()
+        headers.load(head.raw)
+        if exchange.decoder is not None:
+            exchange.decoder.rewrite(headers)
+        line = httputil.RequestStartLine(head.method, head.target, head.version)
+        self._wait_for(exchange, receiver.headers_received(line, headers))
+
+    def _body_chunk(self, chunk: bytes) -> None:
+        exchange = self.exchange
+        if exchange is None:
+            return
+        if exchange.decoder is not None:
+            exchange.backlog = exchange.decoder.decode(chunk, self.parser.max_body_size)
+            self._deliver_backlog(exchange)
+        else:
+            self._deliver(exchange, chunk)
+
+    def _deliver_backlog(self, exchange: Exchange) -> None:
+        """Deliver what one chunk decompressed to, as far as the receiver takes it at once."""
+        for piece in exchange.backlog:
+            self._deliver(exchange, piece)
+            if exchange.waiting:
+                return
+        exchange.backlog = None
+
+    def _deliver(self, exchange: Exchange, chunk: bytes) -> None:
+        if exchange.is_finished():
+            # The answer came before the end of the request; a little more is read so that the
+            # connection can be used again, or the peer at least reads the answer.
+            exchange.discarded += len(chunk)
+            if exchange.discarded > _MAX_DISCARD:
+                exchange.keep_alive = False
+                self.exchange = None
+                self.close()
+        elif exchange.pieces is not None:
+            exchange.pieces.append(chunk)
+        elif exchange.receiver is not None:
+            self._wait_for(exchange, exchange.receiver.data_received(chunk))
+
+    def _body_end(self) -> None:
+        exchange = self.exchange
+        if exchange is None:
+            return
+        if exchange.decoder is not None:
+            exchange.decoder.check_end()
+        exchange.request_done = True
+        self.deadline = 0.0
+        if exchange.is_finished():
+            self._exchange_over(exchange)
+        elif exchange.pieces is not None:
+            pieces = exchange.pieces
+            exchange.pieces = None
+            request = exchange.request
+            request.body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            self.site.direct.serve(request)
+        else:
+            self._finish_receiver(exchange)
+
+    def _finish_receiver(self, exchange: Exchange) -> None:
+        receiver = exchange.receiver
+        if receiver is not None and not exchange.waiting:
+            receiver.finish()
+
+    def _wait_for(self, exchange: Exchange, result: Any) -> None:
+        """A receiver may answer with an awaitable: read no more until that is done."""
+        if result is None:
+            return
+        exchange.waiting = True
+        self._pause_reading()
+        task = asyncio.ensure_future(_await(result), loop=self.loop)
+        task.add_done_callback(lambda done: self._receiver_ready(exchange, done))
+
+    def _receiver_ready(self, exchange: Exchange, task: "asyncio.Task[None]") -> None:
+        exchange.waiting = False
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self.closed:
+            if isinstance(error, ProtocolError) and self.exchange is exchange:
+                self._refuse(error)
+                return
+            app_log.error(
+                "Uncaught exception in a streaming receiver",
+                exc_info=(type(error), error, error.__traceback__),
+            )
+            self._fail_exchange()
+            return
+        if self.closed or self.exchange is not exchange:
+            return
+        if exchange.backlog is not None:
+            try:
+                self._deliver_backlog(exchange)
+            except ProtocolError as broken:
+                self._refuse(broken)
+                return
+            if exchange.waiting:
+                return
+        if exchange.request_done:
+            if not exchange.is_finished():
+                self._finish_receiver(exchange)
+        else:
+            self._resume_soon()
+
+    # --- answers --------------------------------------------------------------------------------
+
+    def response_finished(self, exchange: Any) -> None:
+        """The last byte of an answer was handed over."""
+        current = self.exchange
+        if current is None or current is not exchange:
+            return
+        if current.request_done:
+            self._exchange_over(current)
+        elif current.continue_due or not current.keep_alive:
+            # A peer that waits for 100 Continue will not send its body now; where the connection
+            # closes anyway, the rest of the body has no use.
+            self.exchange = None
+            self.close()
+        else:
+            current.receiver = None
+            current.pieces = None
+            if not self._advancing:
+                self._resume_soon()
+
+    def _exchange_over(self, exchange: Exchange) -> None:
+        self.exchange = None
+        exchange.receiver = exchange.owner = exchange.request = None
+        exchange._close_callback = None
+        if not exchange.keep_alive or self.draining:
+            self.close()
+        elif self._advancing:
+            self.deadline = 0.0
+        else:
+            self.deadline = self.site.clock + self.site.idle_timeout
+            self._head_begun = False
+            if self.parser.buffered() or self._eof:
+                self._resume_soon()
+            else:
+                self._resume_reading()
+
+    def _refuse(self, error: ProtocolError) -> None:
+        """Answer a broken request once, and never interpret another byte of its connection."""
+        gen_log.info(
+            "Malformed HTTP request from %s: %s%s",
+            self.remote_ip,
+            error.reason,
+            refusal.excerpt(self.parser.excerpt),
+        )
+        exchange = self.exchange
+        self.exchange = None
+        if exchange is None or exchange.is_fresh():
+            self.send(refusal.answer(error.code, error.reason))
+        if exchange is not None:
+            exchange.refused()
+        self.close()
+
+    def _fail_exchange(self) -> None:
+        """The application broke its own promises; its peer gets a 500 if that is still possible."""
+        exchange = self.exchange
+        self.exchange = None
+        if exchange is not None:
+            if exchange.is_fresh():
+                self.send(refusal.answer(500, "internal error"))
+            exchange.refused()
+        self.close()
+
+    # --- ending ---------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Send what is left, then close; what the peer still sends is read and dropped.
+
+        Closing with unread bytes makes the kernel reset the connection, and a reset can destroy an
+        answer that the peer has not read yet (RFC 9112 section 9.6).
+        """
+        if self._closing or self.closed or self.transport is None:
+            return
+        self._closing = True
+        self.flush()
+        unread = self.parser.in_message()
+        self.parser.close()
+        if self._eof or not unread or not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        self._lingering = True
+        self.transport.write_eof()
+        self.deadline = self.site.now() + self.site.linger_timeout
+        self._resume_reading()
+
+    def _discard_while_closing(self, size: int) -> None:
+        self.write_size += size
+        if self.write_size > _MAX_DISCARD * 16:
+            self.transport.abort()
+
+    def begin_drain(self) -> None:
+        """Answer what is under way, saying that the connection closes, and nothing after it."""
+        self.draining = True
+
+    def is_idle(self) -> bool:
+        """Whether neither a request nor a part of one is here."""
+        return self.exchange is None and not self.parser.in_message()
+
+    def expire(self, now: float) -> None:
+        """The reaper's call: some deadline may have passed.
+
+        :arg now: the loop's time, in seconds.
+        """
+        if self.write_deadline and now >= self.write_deadline:
+            left = self.transport.get_write_buffer_size()
+            if left >= self.write_size:
+                gen_log.info("Closing a connection from %s that does not read", self.remote_ip)
+                self.transport.abort()
+                return
+            self.write_size = left
+            self.write_deadline = now + self.site.write_timeout
+        if self.deadline and now >= self.deadline:
+            self.deadline = 0.0
+            if self._closing:
+                self.transport.abort()
+            elif self.is_idle():
+                self.close()
+            elif self.exchange is None:
+                self._refuse(ProtocolError(408, "timeout while reading a head"))
+            elif not self.exchange.request_done:
+                self._refuse(ProtocolError(408, "timeout while reading a body"))
+
+    def detach(self) -> Any:
+        """Hand the connection over as an `IOStream`, with every byte that was not parsed."""
+        from whirlwind.server.detach import detach
+
+        self.exchange = None
+        self._closing = True
+        self.flush()
+        rest = self.parser.take_rest()
+        self.deadline = 0.0
+        return detach(self.transport, rest, self.loop)
+
+    # --- facts about the peer -------------------------------------------------------------------
+
+    @property
+    def address(self) -> Any:
+        """The peer's socket address, None where the socket has none."""
+        if not self._peer_known and self.transport is not None:
+            self._peer = self.transport.get_extra_info("peername")
+            self._peer_known = True
+        return self._peer
+
+    @property
+    def address_family(self) -> int | None:
+        """The family of the peer's address."""
+        sock = None if self.transport is None else self.transport.get_extra_info("socket")
+        return None if sock is None else sock.family
+
+    @property
+    def remote_ip(self) -> str:
+        """The peer's address as text; ``0.0.0.0`` for a unix socket, as Tornado has it."""
+        found = self.address
+        if isinstance(found, tuple) and found:
+            return str(found[0])
+        return "0.0.0.0"  # noqa: S104
+
+    @property
+    def protocol(self) -> str:
+        """``http`` or ``https``."""
+        if self.site.protocol:
+            return self.site.protocol
+        return "https" if self.tls_object() is not None else "http"
+
+    def tls_object(self) -> Any:
+        """The TLS object of the connection, or None."""
+        return None if self.transport is None else self.transport.get_extra_info("ssl_object")
+
+    def set_max_body_size(self, size: int) -> None:
+        """Change the body limit, in bytes, for the request being read."""
+        self.parser.max_body_size = size
+
+    def set_body_timeout(self, timeout: float) -> None:
+        """Change how long, in seconds, the body of the request being read may take from now."""
+        self.deadline = self.site.now() + timeout if timeout else 0.0
+
+    # --- reading on and off ---------------------------------------------------------------------
+
+    def _pause_reading(self) -> None:
+        if self._reading and not self.closed:
+            self._reading = False
+            self.transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        exchange = self.exchange
+        if exchange is not None and exchange.waiting:
+            return
+        if not self._reading and not self.closed and self.parser.buffered() <= _MAX_PIPELINE:
+            self._reading = True
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
+
+
+async def _await(result: Any) -> None:
+    await result

@@ -1,0 +1,31 @@
+import cython
+
+cdef Py_ssize_t _MAX_CORKED
+
+
+cdef class Outlet:
+    cdef public object loop
+    cdef public object done
+    cdef public object transport
+    cdef public bint closed
+    cdef public bint draining
+    cdef public bint corked
+    cdef public double deadline
+    cdef public double write_deadline
+    cdef public list _out
+    cdef Py_ssize_t _out_size
+    cdef bint _blocked
+    cdef object _waiter
+
+    cpdef object send(self, bytes data)
+    @cython.locals(out=list)
+    cpdef object flush(self)
+    cpdef object written(self)
+    cpdef object block(self)
+    cpdef object unblock(self)
+    cpdef object fail(self, object error)
+    cpdef object failed(self)
+    cpdef object expire(self, double now)
+    cpdef object response_finished(self, object exchange)
+    cpdef object close(self)
+    cpdef object abort(self)

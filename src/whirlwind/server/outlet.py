@@ -1,0 +1,118 @@
+"""The write half of a connection: one write per read event, and word of a peer that does not read."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, Final
+
+from whirlwind.iostream import StreamClosedError
+from whirlwind.protocol import limits
+
+_MAX_CORKED: Final = limits.MAX_CORKED_BYTES
+
+
+class Outlet:
+    """Collects what is sent while `corked`, passes on the rest, and tracks back-pressure.
+
+    The methods that end an exchange or a connection belong to the read half, which extends this.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, done: "asyncio.Future[None]") -> None:
+        """
+        :arg loop: the loop of the connection.
+        :arg done: a future of that loop that is already done: the answer of every write that
+            does not have to wait.
+        """
+        self.loop = loop
+        self.done = done
+        self.transport: Any = None
+        self.closed = False
+        self.draining = False
+        self.corked = False
+        #: Loop time at which the reaper has to look at this connection; 0 for never.
+        self.deadline = 0.0
+        self.write_deadline = 0.0
+        self._out: list[bytes] = []
+        self._out_size = 0
+        self._blocked = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    def send(self, data: bytes) -> None:
+        """Send bytes, or keep them until the read event is over."""
+        if self.corked:
+            self._out.append(data)
+            self._out_size += len(data)
+            if self._out_size > _MAX_CORKED:
+                self.flush()
+        elif not self.closed:
+            self.transport.write(data)
+
+    def flush(self) -> None:
+        """Write what was collected, in one call."""
+        out = self._out
+        if out:
+            self._out = []
+            self._out_size = 0
+            if not self.closed:
+                self.transport.write(out[0] if len(out) == 1 else b"".join(out))
+
+    def written(self) -> Awaitable[None]:
+        """An awaitable that is done when the peer has taken enough of what was sent."""
+        if self.corked and self._out_size > 16384:
+            self.flush()
+        if not self._blocked:
+            return self.done
+        if self._waiter is None:
+            self._waiter = self.loop.create_future()
+            self._waiter.add_done_callback(_retrieved)
+        return asyncio.shield(self._waiter)
+
+    def block(self) -> None:
+        """The transport holds more than its high-water mark."""
+        self._blocked = True
+
+    def unblock(self) -> None:
+        """The transport has room again."""
+        self._blocked = False
+        waiter = self._waiter
+        self._waiter = None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def fail(self, error: BaseException | None) -> None:
+        """Nothing can be sent any more; who waits learns why."""
+        self.closed = True
+        self._out = []
+        waiter = self._waiter
+        self._waiter = None
+        if waiter is not None and not waiter.done():
+            waiter.set_exception(StreamClosedError(error))
+
+    def failed(self) -> Awaitable[None]:
+        """The answer to who writes to a connection that is gone."""
+        future = self.loop.create_future()
+        future.set_exception(StreamClosedError())
+        future.exception()  # who does not await the write does not care
+        return future
+
+    def expire(self, now: float) -> None:
+        """Some deadline may have passed."""
+        raise RuntimeError("an outlet alone has no deadlines")
+
+    def response_finished(self, exchange: Any) -> None:
+        """An exchange has sent its last byte."""
+        raise RuntimeError("an outlet alone has no exchanges")
+
+    def close(self) -> None:
+        """Close once what was sent has left."""
+        raise RuntimeError("an outlet alone cannot close")
+
+    def abort(self) -> None:
+        """Close at once and drop what was not sent."""
+        if self.transport is not None:
+            self.transport.abort()
+
+
+def _retrieved(future: "asyncio.Future[None]") -> None:
+    """Mark the exception as seen: nobody may be waiting for the write that failed."""
+    if not future.cancelled():
+        future.exception()

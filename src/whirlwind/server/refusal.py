@@ -1,0 +1,33 @@
+"""Answers that the server gives on its own, and the excerpt of what provoked them for the log."""
+
+from http import HTTPStatus
+from typing import Final
+
+_TABLE: Final[dict[tuple[int, str], bytes]] = {}
+_MAX_EXCERPT: Final = 60
+
+
+def answer(code: int, reason: str) -> bytes:
+    """A complete response that closes the connection.
+
+    :arg code: its status.
+    :arg reason: a fixed text that is safe to send.
+    """
+    found = _TABLE.get((code, reason))
+    if found is None:
+        phrase = HTTPStatus(code).phrase
+        body = f"{code} {phrase}: {reason}\n"
+        found = (
+            f"HTTP/1.1 {code} {phrase}\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}"
+        ).encode("latin-1")
+        _TABLE[code, reason] = found
+    return found
+
+
+def excerpt(data: bytes) -> str:
+    """The beginning of a peer's bytes for a log line: printable, short, on one line."""
+    if not data:
+        return ""
+    shown = data[:_MAX_EXCERPT].decode("latin-1").encode("unicode_escape").decode("ascii")
+    return f" (at '{shown[: _MAX_EXCERPT * 2]}{'...' if len(data) > _MAX_EXCERPT else ''}')"

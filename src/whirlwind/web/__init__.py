@@ -1,0 +1,31 @@
+"""The web framework: applications, request handlers, and what belongs to them."""
+
+from whirlwind.routing import URLSpec
+from whirlwind.web.application import Application
+from whirlwind.web.basic import ErrorHandler, FallbackHandler
+from whirlwind.web.decorators import addslash, authenticated, removeslash, stream_request_body
+from whirlwind.web.errors import Finish, HTTPError, MissingArgumentError
+from whirlwind.web.handler import RequestHandler
+from whirlwind.web.redirect import RedirectHandler
+from whirlwind.web.transforms import GZipContentEncoding, OutputTransform
+
+url = URLSpec
+
+__all__ = [
+    "Application",
+    "ErrorHandler",
+    "FallbackHandler",
+    "Finish",
+    "GZipContentEncoding",
+    "HTTPError",
+    "MissingArgumentError",
+    "OutputTransform",
+    "RedirectHandler",
+    "RequestHandler",
+    "URLSpec",
+    "addslash",
+    "authenticated",
+    "removeslash",
+    "stream_request_body",
+    "url",
+]

@@ -1,0 +1,251 @@
+"""`Application`: routes, settings and what all handlers share."""
+
+import re
+import socket
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from whirlwind._public import claim
+from whirlwind.httpserver import HTTPServer
+from whirlwind.httputil import HTTPMessageDelegate, HTTPServerRequest
+from whirlwind.log import access_log
+from whirlwind.protocol.limits import LISTEN_BACKLOG
+from whirlwind.routing import (
+    AnyMatches,
+    DefaultHostMatches,
+    HostMatches,
+    ReversibleRouter,
+    ReversibleRuleRouter,
+    Rule,
+)
+from whirlwind.web.basic import ErrorHandler
+from whirlwind.web.delegate import HandlerDelegate
+from whirlwind.web.execute import DirectEntry
+from whirlwind.web.handler import RequestHandler
+from whirlwind.web.transforms import GZipContentEncoding
+
+_Rules = Iterable[Any]
+
+
+class ApplicationRouter(ReversibleRuleRouter):
+    """A rule router whose targets may be handler classes, and lists of rules for them."""
+
+    def __init__(self, application: "Application", rules: _Rules | None = None) -> None:
+        self.application = application
+        super().__init__(list(rules) if rules is not None else None)
+
+    def process_rule(self, rule: Rule) -> Rule:
+        """A list of rules as the target becomes a router."""
+        rule = super().process_rule(rule)
+        if isinstance(rule.target, list | tuple):
+            rule.target = ApplicationRouter(self.application, rule.target)
+        return rule
+
+    def get_target_delegate(
+        self, target: Any, request: HTTPServerRequest, **target_params: Any
+    ) -> HTTPMessageDelegate | None:
+        """A handler class gets its delegate from the application."""
+        if isinstance(target, type) and issubclass(target, RequestHandler):
+            return self.application.get_handler_delegate(request, target, **target_params)
+        return super().get_target_delegate(target, request, **target_params)
+
+
+class Application(ReversibleRouter):
+    """A web application: a list of routes and the settings its handlers share.
+
+    ::
+
+        app = Application([(r"/", MainHandler)], cookie_secret="...")
+        app.listen(8888)
+
+    :arg handlers: routes in order: `URLSpec` objects, tuples of their arguments, or `Rule` objects
+        with any matcher and target.
+    :arg default_host: host for which `add_handlers` patterns are tried when no pattern matches and
+        the request did not come through a proxy.
+    :arg transforms: output transforms to use instead of those the settings ask for.
+    :arg settings: the settings; unknown ones are kept for handlers.
+    """
+
+    def __init__(
+        self,
+        handlers: _Rules | None = None,
+        default_host: str | None = None,
+        transforms: list[Callable[[HTTPServerRequest], Any]] | None = None,
+        **settings: Any,
+    ) -> None:
+        if transforms is None:
+            self.transforms: list[Any] = []
+            if settings.get("compress_response") or settings.get("gzip"):
+                self.transforms.append(GZipContentEncoding)
+        else:
+            self.transforms = transforms
+        self.default_host = default_host
+        self.settings: dict[str, Any] = settings
+        self.ui_modules: dict[str, Any] = {}
+        self.ui_methods: dict[str, Any] = {}
+        if settings.get("static_path"):
+            handlers = [*self._static_rules(settings), *(handlers or ())]
+        if settings.get("debug"):
+            for name, value in (
+                ("autoreload", True),
+                ("compiled_template_cache", False),
+                ("static_hash_cache", False),
+                ("serve_traceback", True),
+            ):
+                settings.setdefault(name, value)
+        #: Whether something has to be reset before every request (``debug``).
+        self.reload_templates = not settings.get("static_hash_cache", True)
+        self.wildcard_router = ApplicationRouter(self, handlers)
+        self.default_router = ApplicationRouter(self, [Rule(AnyMatches(), self.wildcard_router)])
+
+    @staticmethod
+    def _static_rules(settings: dict[str, Any]) -> list[Any]:
+        from whirlwind.web.static import StaticFileHandler
+
+        prefix = settings.get("static_url_prefix", "/static/")
+        handler = settings.get("static_handler_class", StaticFileHandler)
+        args = settings.setdefault("static_handler_args", {})
+        args["path"] = settings["static_path"]
+        return [
+            (pattern, handler, args)
+            for pattern in (re.escape(prefix) + r"(.*)", r"/(favicon\.ico)", r"/(robots\.txt)")
+        ]
+
+    def listen(
+        self,
+        port: int,
+        address: str | None = None,
+        *,
+        family: socket.AddressFamily = socket.AF_UNSPEC,
+        backlog: int = LISTEN_BACKLOG,
+        flags: int | None = None,
+        reuse_port: bool = False,
+        **kwargs: Any,
+    ) -> HTTPServer:
+        """Serve this application on a port of the current loop, running or not yet.
+
+        :arg port, address, family, backlog, flags, reuse_port: as `netutil.bind_sockets`.
+        :arg kwargs: for `HTTPServer`.
+        :returns: the server, to stop it with (Tornado 4.3).
+        """
+        server = HTTPServer(self, **kwargs)
+        server.listen(
+            port,
+            address=address,
+            family=family,
+            backlog=backlog,
+            flags=flags,
+            reuse_port=reuse_port,
+        )
+        return server
+
+    def add_handlers(self, host_pattern: str, host_handlers: _Rules) -> None:
+        """Add routes for hosts that match a pattern; tried before those without.
+
+        :arg host_pattern: regular expression for the host name; a ``$`` at its end is implied.
+        :arg host_handlers: routes, as for the constructor.
+        """
+        matcher = HostMatches(host_pattern)
+        rule = Rule(matcher, ApplicationRouter(self, host_handlers))
+        # The last rule is the one for every host.
+        self.default_router.rules.insert(-1, rule)
+        if self.default_host is not None:
+            self.wildcard_router.add_rules(
+                [(DefaultHostMatches(self, matcher.host_pattern), host_handlers)]
+            )
+
+    def add_transform(self, transform_class: Any) -> None:
+        """Put an output transform behind those there are, for all handlers."""
+        self.transforms.append(transform_class)
+
+    def __call__(self, request: HTTPServerRequest) -> Awaitable[None] | None:
+        """Answer one complete request (the interface of Tornado before 4.0).
+
+        :returns: an awaitable, or None when the request is finished already.
+        """
+        dispatcher = self.find_handler(request)
+        return dispatcher.execute()
+
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
+        """The delegate for a request: that of the first route, or of the default handler."""
+        route = self.default_router.find_handler(request)
+        if route is not None:
+            return route
+        handler_class, args = self.default_handler()
+        return self.get_handler_delegate(request, handler_class, args)
+
+    def default_handler(self) -> tuple[type[RequestHandler], dict[str, Any]]:
+        """The handler class, and its arguments, for requests that no route matches."""
+        chosen = self.settings.get("default_handler_class")
+        if chosen:
+            return chosen, self.settings.get("default_handler_args", {})
+        return ErrorHandler, {"status_code": 404}
+
+    def get_handler_delegate(
+        self,
+        request: HTTPServerRequest,
+        target_class: type[RequestHandler],
+        target_kwargs: dict[str, Any] | None = None,
+        path_args: list[bytes] | None = None,
+        path_kwargs: dict[str, bytes] | None = None,
+    ) -> HandlerDelegate:
+        """A delegate that runs a handler class for a request (Tornado 4.5).
+
+        :arg target_class: the `RequestHandler` class.
+        :arg target_kwargs: for its ``initialize``.
+        :arg path_args, path_kwargs: for its HTTP method.
+        """
+        return HandlerDelegate(self, request, target_class, target_kwargs, path_args, path_kwargs)
+
+    def forget_cached_files(self) -> None:
+        """Have static files looked at again; before every request with ``static_hash_cache`` off."""
+        from whirlwind.web.static import StaticFileHandler
+
+        self.settings.get("static_handler_class", StaticFileHandler).reset()
+
+    def direct_entry(self) -> DirectEntry:
+        """What a server calls with whole requests, as long as nothing above is replaced."""
+        return DirectEntry(self, _PLAIN)
+
+    def reverse_url(self, name: str, *args: Any) -> str:
+        """The path of a named route.
+
+        :arg args: values for the groups of its pattern; anything but str and bytes is turned into
+            str first.
+        :raises KeyError: no route has that name.
+        """
+        path = self.default_router.reverse_url(name, *args)
+        if path is None:
+            raise KeyError(f"{name} not found in named urls")
+        return path
+
+    def log_request(self, handler: RequestHandler) -> None:
+        """Log a finished request: 5xx as errors, 4xx as warnings, the rest as information.
+
+        Override it, or set ``log_function``, to log in another way.
+        """
+        log_function = self.settings.get("log_function")
+        if log_function is not None:
+            log_function(handler)
+            return
+        status = handler.get_status()
+        if status < 400:
+            level = 20
+        elif status < 500:
+            level = 30
+        else:
+            level = 40
+        if access_log.isEnabledFor(level):
+            access_log.log(
+                level,
+                "%d %s %.2fms",
+                status,
+                handler._request_summary(),
+                1000.0 * handler.request.request_time(),
+            )
+
+
+_PLAIN = (Application.find_handler, Application.get_handler_delegate, Application.start_request)
+
+
+claim("whirlwind.web", Application)

@@ -1,0 +1,99 @@
+"""The general path from a route to a handler: `HTTPMessageDelegate` for one request."""
+
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any
+
+from whirlwind.concurrent import Future
+from whirlwind.httputil import HTTPMessageDelegate, HTTPServerRequest
+from whirlwind.iostream import StreamClosedError
+from whirlwind.web.execute import run_handler
+
+if TYPE_CHECKING:
+    from whirlwind.web.application import Application
+    from whirlwind.web.handler import RequestHandler
+
+
+class HandlerDelegate(HTTPMessageDelegate):
+    """Collects, or streams, the body of a request and runs a handler for it."""
+
+    def __init__(
+        self,
+        application: "Application",
+        request: HTTPServerRequest,
+        handler_class: "type[RequestHandler]",
+        handler_kwargs: dict[str, Any] | None,
+        path_args: Any,
+        path_kwargs: Any,
+    ) -> None:
+        """
+        :arg handler_kwargs: for the handler's ``initialize``.
+        :arg path_args, path_kwargs: groups of the route's pattern, bytes or None each.
+        """
+        self.application = application
+        self.request = request
+        self.connection = request.connection
+        self.handler_class = handler_class
+        self.handler_kwargs = handler_kwargs or {}
+        self.path_args = path_args
+        self.path_kwargs = path_kwargs
+        self.handler: RequestHandler | None = None
+        self.chunks: list[bytes] = []
+        self.stream_request_body = handler_class._stream_request_body
+
+    def headers_received(self, start_line: Any, headers: Any) -> Awaitable[None] | None:
+        """The head is here: a streaming handler begins at once."""
+        if self.stream_request_body:
+            self.request._body_future = Future()
+            self.execute()
+        return None
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        """A piece of the body, for the handler or for later."""
+        if not self.stream_request_body:
+            self.chunks.append(chunk)
+            return None
+        handler = self.handler
+        if handler is None or handler._finished:
+            return None
+        prepared = handler._prepared_future
+        if prepared is not None and not prepared.done():
+            return _after_prepare(handler, prepared, chunk)
+        return handler.data_received(chunk)
+
+    def finish(self) -> None:
+        """The body is complete."""
+        if self.stream_request_body:
+            future = self.request._body_future
+            if future is not None and not future.done():
+                future.set_result(None)
+        else:
+            self.request.body = b"".join(self.chunks)
+            self.chunks = []
+            self.execute()
+
+    def on_connection_close(self) -> None:
+        """The client is gone."""
+        if self.handler is not None and self.stream_request_body:
+            self.handler.on_connection_close()
+        self.chunks = []
+
+    def execute(self) -> Awaitable[None] | None:
+        """Make the handler and run it.
+
+        :returns: a task, or None when the handler is done already.
+        """
+        if self.application.reload_templates:
+            self.application.forget_cached_files()
+        return run_handler(self)
+
+
+async def _after_prepare(handler: "RequestHandler", prepared: Any, chunk: bytes) -> None:
+    """`prepare` may still be waiting for something: it comes before the first piece."""
+    await prepared
+    if not handler._finished:
+        try:
+            result = handler.data_received(chunk)
+            if result is not None:
+                await result
+        except StreamClosedError:
+            return

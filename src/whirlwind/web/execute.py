@@ -1,0 +1,152 @@
+"""From a route to a running handler: `DirectEntry`, which servers call, and what delegates share."""
+
+import asyncio
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from whirlwind.concurrent import Future
+from whirlwind.httputil import HTTPMessageDelegate, HTTPServerRequest, RequestStartLine
+from whirlwind.platform.eager import as_coroutine, start_now
+from whirlwind.web.handler import RequestHandler
+
+if TYPE_CHECKING:
+    from whirlwind.web.application import Application
+    from whirlwind.web.delegate import HandlerDelegate
+
+_EXECUTE: Any = RequestHandler.__dict__["_execute"]
+
+
+class DirectEntry:
+    """An application as servers call it when nobody has replaced the general path.
+
+    Routing and the handler's first steps happen in the caller's stack; no delegate is made unless
+    a body is to be streamed.
+    """
+
+    def __init__(self, app: "Application", plain: tuple[Any, Any, Any]) -> None:
+        """
+        :arg app: the application.
+        :arg plain: the methods ``find_handler``, ``get_handler_delegate`` and ``start_request`` that
+            this class stands in for; while the application has others, those are called.
+        """
+        self.app = app
+        self._find, self._get_delegate, self._start = plain
+
+    def serve(self, request: HTTPServerRequest) -> None:
+        """Route and run a request whose body, if any, is complete."""
+        copy_context().run(self._serve, request)
+
+    def _serve(self, request: HTTPServerRequest) -> None:
+        app = self.app
+        found = self._find_rule(app, request)
+        if found is NotImplemented:
+            self._serve_general(app, request)
+            return
+        path_args = path_kwargs = None
+        if found is None:
+            target, kwargs = app.default_handler()
+        else:
+            rule, path_args, path_kwargs = found
+            target = rule.target
+            kwargs = rule.target_kwargs
+        handler = target(app, request, **kwargs) if kwargs else target(app, request)
+        start_handler(app, handler, path_args, path_kwargs)
+
+    def _find_rule(self, app: Any, request: HTTPServerRequest) -> Any:
+        cls = type(app)
+        if (
+            cls.find_handler is not self._find
+            or cls.get_handler_delegate is not self._get_delegate
+            or cls.start_request is not self._start
+            or "find_handler" in app.__dict__
+            or "get_handler_delegate" in app.__dict__
+            or app.reload_templates
+        ):
+            return NotImplemented
+        found = app.default_router.find_rule(request.path)
+        if found is None or found is NotImplemented:
+            return found
+        target = found[0].target
+        if not issubclass(target, RequestHandler):
+            return NotImplemented
+        return found
+
+    def _serve_general(self, app: Any, request: HTTPServerRequest) -> None:
+        delegate = self._general_delegate(app, request)
+        if request.body:
+            delegate.data_received(request.body)
+        delegate.finish()
+
+    def _general_delegate(self, app: Any, request: HTTPServerRequest) -> HTTPMessageDelegate:
+        delegate: HTTPMessageDelegate = app.start_request(
+            request.server_connection, request.connection
+        )
+        connection: Any = request.connection
+        connection.owner = None
+        connection.receiver = delegate
+        line = RequestStartLine(request.method or "", request.uri or "", request.version)
+        delegate.headers_received(line, request.headers)
+        return delegate
+
+    def open_body(self, request: HTTPServerRequest) -> HTTPMessageDelegate | None:
+        """A receiver for a body that a handler wants piece by piece, None to collect it."""
+        app = self.app
+        found = self._find_rule(app, request)
+        if found is NotImplemented:
+            return self._general_delegate(app, request)
+        if found is None:
+            return None
+        rule, path_args, path_kwargs = found
+        if not rule.target._stream_request_body:
+            return None
+        delegate = app.get_handler_delegate(
+            request,
+            rule.target,
+            target_kwargs=rule.target_kwargs,
+            path_args=path_args,
+            path_kwargs=path_kwargs,
+        )
+        delegate.headers_received(None, request.headers)
+        receiver: HTTPMessageDelegate = delegate
+        return receiver
+
+
+def run_handler(delegate: "HandlerDelegate") -> "asyncio.Task[None] | None":
+    """Make and run the handler of a delegate, in a context of its own.
+
+    :returns: the task that finishes the request, None when it is finished already.
+    """
+    task: asyncio.Task[None] | None = copy_context().run(_run, delegate)
+    return task
+
+
+def _run(delegate: "HandlerDelegate") -> "asyncio.Task[None] | None":
+    app = delegate.application
+    handler = delegate.handler_class(app, delegate.request, **delegate.handler_kwargs)
+    delegate.handler = handler
+    if delegate.stream_request_body:
+        handler._prepared_future = Future()
+    return start_handler(app, handler, delegate.path_args, delegate.path_kwargs)
+
+
+def start_handler(
+    app: Any, handler: RequestHandler, path_args: Any, path_kwargs: Any
+) -> "asyncio.Task[None] | None":
+    """Run a handler until it is finished or first waits; in a context of its own already.
+
+    :arg path_args, path_kwargs: groups of the route's pattern, or None for none.
+    :returns: the task that finishes the request, None when it is finished already.
+    """
+    transforms = [make(handler.request) for make in app.transforms] if app.transforms else None
+    execute = handler._execute
+    if getattr(execute, "__func__", None) is not _EXECUTE:
+        # Wrapped by a tracing agent, or overridden: it is the whole of the request then.
+        coro: Any = execute(transforms or [], *(path_args or ()), **(path_kwargs or {}))
+        if not asyncio.iscoroutine(coro):
+            coro = as_coroutine(coro)
+    else:
+        pending = handler.begin(transforms, path_args, path_kwargs)
+        if pending is None:
+            return None
+        coro = handler._drive(pending)
+    return start_now(coro, asyncio.get_running_loop())

@@ -1,0 +1,306 @@
+"""`RequestHandler`: answers the requests of one kind of page."""
+
+import asyncio
+import traceback
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urljoin
+
+from whirlwind._public import claim
+from whirlwind.escape import utf8, xhtml_escape
+from whirlwind.gen import convert_yielded
+from whirlwind.httputil import HTTPServerRequest
+from whirlwind.iostream import IOStream, StreamClosedError
+from whirlwind.log import app_log, gen_log
+from whirlwind.protocol.errors import HTTPInputError, ProtocolError
+from whirlwind.web.arguments import ArgumentsMixin
+from whirlwind.web.cookies import CookiesMixin
+from whirlwind.web.errors import Finish, HTTPError
+from whirlwind.web.response import ResponseBase
+
+if TYPE_CHECKING:
+    from whirlwind.web.application import Application
+
+
+def _unimplemented_method(self: "RequestHandler", *args: str, **kwargs: str) -> None:
+    """Answer 405: the handler does not define this HTTP method."""
+    raise HTTPError(405)
+
+
+class RequestHandler(ResponseBase, ArgumentsMixin, CookiesMixin):
+    """Base class of request handlers: override at least one of the HTTP methods.
+
+    A new instance answers each request. Methods may be plain or coroutines, or return any awaitable;
+    what was written is sent when they are done, unless `finish` was called before.
+
+    :cvar SUPPORTED_METHODS: the methods that are looked up at all; others get 405.
+    """
+
+    SUPPORTED_METHODS: ClassVar[tuple[str, ...]] = (
+        "GET",
+        "HEAD",
+        "POST",
+        "DELETE",
+        "PATCH",
+        "PUT",
+        "OPTIONS",
+    )
+    _stream_request_body: ClassVar[bool] = False
+
+    application: "Application"
+    request: HTTPServerRequest
+
+    _unimplemented_method = _unimplemented_method
+    head: Callable[..., Awaitable[None] | None] = _unimplemented_method
+    get: Callable[..., Awaitable[None] | None] = _unimplemented_method
+    post: Callable[..., Awaitable[None] | None] = _unimplemented_method
+    delete: Callable[..., Awaitable[None] | None] = _unimplemented_method
+    patch: Callable[..., Awaitable[None] | None] = _unimplemented_method
+    put: Callable[..., Awaitable[None] | None] = _unimplemented_method
+    options: Callable[..., Awaitable[None] | None] = _unimplemented_method
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of the application."""
+        return self.application.settings
+
+    def require_setting(self, name: str, feature: str = "this feature") -> None:
+        """Raise an exception that names what to configure.
+
+        :arg name: key that has to be in the application's settings.
+        :arg feature: what needs it, for the message.
+        """
+        if not self.application.settings.get(name):
+            raise Exception(
+                f"You must define the {name!r} setting in your application to use {feature}"
+            )
+
+    def reverse_url(self, name: str, *args: Any) -> str:
+        """The URL of a named route; see `Application.reverse_url`."""
+        return self.application.reverse_url(name, *args)
+
+    # --- streaming and connection ---------------------------------------------------------------
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        """Hook for `stream_request_body`: a piece of the request's body has arrived.
+
+        :arg chunk: bytes; where pieces begin and end means nothing.
+        :returns: None, or an awaitable: no more is read until it is done.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} has @stream_request_body and must define data_received()"
+        )
+
+    def on_connection_close(self) -> None:
+        """Hook: the client went away while the response was not finished."""
+        future = self.request._body_future
+        if self._stream_request_body and future is not None and not future.done():
+            future.set_exception(StreamClosedError())
+            future.exception()  # the handler may have stopped waiting for the body
+
+    def detach(self) -> IOStream:
+        """Take the connection away from HTTP and answer nothing more (Tornado 5.1).
+
+        :returns: the connection as an `IOStream`.
+        """
+        self._finished = True
+        connection: Any = self.request.connection
+        stream: IOStream = connection.detach()
+        return stream
+
+    def redirect(self, url: str, permanent: bool = False, status: int | None = None) -> None:
+        """Send the client to another URL.
+
+        :arg url: absolute, or relative to the page that was asked for.
+        :arg permanent: 301 rather than 302.
+        :arg status: another 3xx status than these.
+        :raises RuntimeError: headers were already sent.
+        """
+        if self._headers_written:
+            raise RuntimeError("Cannot redirect after headers have been written")
+        if status is None:
+            status = 301 if permanent else 302
+        elif not (isinstance(status, int) and 300 <= status <= 399):
+            raise ValueError(f"A redirect has a status from 300 to 399, not {status!r}")
+        self.set_status(status)
+        # UTF-8 in the field, as browsers read it (their "URL standard"), one latin-1 character a
+        # byte.
+        self.set_header("Location", utf8(urljoin(self.request.uri or "", url)))
+        self.finish()
+
+    # --- errors ---------------------------------------------------------------------------------
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        """Answer with an error page, forgetting what was written so far.
+
+        If the headers are out already the connection is cut, so that the client can see that the
+        response is not whole.
+
+        :arg status_code: the status.
+        :arg kwargs: for `write_error`; ``exc_info`` is the exception behind it, ``reason`` the
+            phrase of the status line.
+        """
+        if self._headers_written:
+            gen_log.error("Cannot send error response after headers written")
+            if not self._finished:
+                self._abandon()
+            return
+        self.clear()
+        reason = kwargs.get("reason")
+        if "exc_info" in kwargs:
+            error = kwargs["exc_info"][1]
+            if isinstance(error, HTTPError) and error.reason:
+                reason = error.reason
+        self.set_status(status_code, reason=reason)
+        try:
+            self.write_error(status_code, **kwargs)
+        except Exception:
+            app_log.error("Uncaught exception in write_error", exc_info=True)
+        if not self._finished:
+            self.finish()
+
+    def _abandon(self) -> None:
+        """Cut off a response that can not be completed."""
+        self._finished = True
+        exchange = self._exchange
+        if exchange is not None:
+            # What was written still leaves; the missing end tells the client.
+            exchange.cut()
+        else:
+            connection: Any = self.request.connection
+            connection.finish()
+        self._log()
+        self.on_finish()
+        self._break_cycles()
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Hook: write the page for an error; the status is set already.
+
+        :arg status_code: the status.
+        :arg kwargs: what `send_error` was given; ``exc_info`` is there when an exception caused it.
+        """
+        if self.settings.get("serve_traceback") and "exc_info" in kwargs:
+            self.set_header("Content-Type", "text/plain")
+            for line in traceback.format_exception(*kwargs["exc_info"]):
+                self.write(line)
+            self.finish()
+        else:
+            reason = xhtml_escape(self._reason)
+            self.finish(
+                f"<html><title>{status_code}: {reason}</title>"
+                f"<body>{status_code}: {reason}</body></html>"
+            )
+
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        """Hook: log an exception that ended a request.
+
+        `HTTPError` is one line at WARNING if it has a message; anything else is an ERROR with its
+        traceback.
+        """
+        if isinstance(value, HTTPError):
+            message = value.get_message()
+            if message:
+                gen_log.warning("%d %s: %s", value.status_code, self._request_summary(), message)
+        elif typ is not None and tb is not None:
+            app_log.error(
+                "Uncaught exception %s\n%r",
+                self._request_summary(),
+                self.request,
+                exc_info=(typ, value, tb) if value is not None else True,
+            )
+        else:
+            app_log.error("Uncaught exception %s\n%r", self._request_summary(), self.request)
+
+    def _handle_request_exception(self, error: BaseException) -> None:
+        if isinstance(error, Finish):
+            if not self._finished:
+                self.finish(*error.args)
+            return
+        if isinstance(error, HTTPInputError):
+            self._refuse_input(error)
+            return
+        if isinstance(error, StreamClosedError) and self._client_is_gone():
+            self._abandon_quietly()
+            return
+        try:
+            self.log_exception(type(error), error, error.__traceback__)
+        except Exception:
+            # What is wrong with the logging must not cost the client its answer.
+            app_log.error("Error in exception logger", exc_info=True)
+        if self._finished:
+            return
+        exc_info = (type(error), error, error.__traceback__)
+        if isinstance(error, HTTPError):
+            self.send_error(error.status_code, exc_info=exc_info)
+        else:
+            self.send_error(500, exc_info=exc_info)
+
+    def _refuse_input(self, error: HTTPInputError) -> None:
+        """The client sent something malformed: one line for the log, and 400 for the client."""
+        status = error.code if isinstance(error, ProtocolError) else 400
+        gen_log.warning("%d %s: %s", status, self._request_summary(), str(error)[:200])
+        if not self._finished:
+            self.send_error(status)
+
+    def _client_is_gone(self) -> bool:
+        return self._exchange is not None and self._exchange.is_lost()
+
+    def _abandon_quietly(self) -> None:
+        if not self._finished:
+            self._abandon()
+
+    def _log_broken_handling(self) -> None:
+        app_log.error("Exception in exception handler", exc_info=True)
+
+    # --- logging --------------------------------------------------------------------------------
+
+    def _log(self) -> None:
+        """Have the request logged, when it is finished."""
+        self.application.log_request(self)
+
+    def _request_summary(self) -> str:
+        request = self.request
+        return f"{request.method} {_loggable(request.uri)} ({request.remote_ip})"
+
+    # --- running --------------------------------------------------------------------------------
+
+    async def _execute(self, transforms: Any, *args: Any, **kwargs: Any) -> None:
+        """Answer the request; what tracing agents wrap to see a request from begin to end.
+
+        :arg transforms: the output transforms.
+        :arg args, kwargs: the groups of the route's pattern, as bytes or None.
+        """
+        pending = self.begin(transforms, args or None, kwargs or None)
+        if pending is not None:
+            await self._drive(pending)
+
+    async def _drive(self, pending: Any) -> None:
+        """Await what a stage returned, then go on, until the request is done."""
+        try:
+            while pending is not None:
+                try:
+                    if not hasattr(pending, "__await__"):
+                        pending = convert_yielded(pending)
+                    await pending
+                except Exception as error:
+                    self.fail(error)
+                    return
+                pending = self.proceed()
+        except asyncio.CancelledError:
+            self.cancelled()
+            raise
+
+
+def _loggable(uri: str | None) -> str:
+    """A target for the log: nothing that a terminal would obey."""
+    text = uri or ""
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
+claim("whirlwind.web", RequestHandler)
