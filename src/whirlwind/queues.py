@@ -1,0 +1,253 @@
+"""Queues for coroutines of one event loop: none of them is thread-safe.
+
+Timeouts are a time on the clock of ``IOLoop.time`` or a ``timedelta`` from now.
+"""
+
+from __future__ import annotations
+
+import collections
+import datetime
+import heapq
+from collections.abc import AsyncIterator
+from typing import Any, Generic, TypeVar
+
+from whirlwind.concurrent import Future, create_future
+from whirlwind.ioloop import IOLoop
+from whirlwind.locks import Event
+from whirlwind.util import TimeoutError
+
+__all__ = ["LifoQueue", "PriorityQueue", "Queue", "QueueEmpty", "QueueFull"]
+
+_T = TypeVar("_T")
+_Timeout = float | datetime.timedelta | None
+
+
+class QueueEmpty(Exception):
+    """``get_nowait`` found nothing."""
+
+
+class QueueFull(Exception):
+    """``put_nowait`` found no room."""
+
+
+def _set_timeout(future: Future[Any], timeout: _Timeout) -> None:
+    if timeout is None:
+        return
+    io_loop = IOLoop.current()
+
+    def on_timeout() -> None:
+        if not future.done():
+            future.set_exception(TimeoutError())
+
+    handle = io_loop.add_timeout(timeout, on_timeout)
+    future.add_done_callback(lambda _: io_loop.remove_timeout(handle))
+
+
+class _QueueIterator(AsyncIterator[_T]):
+    def __init__(self, queue: Queue[_T]) -> None:
+        self._source = queue
+
+    def __anext__(self) -> Future[_T]:
+        return self._source.get()
+
+
+class Queue(Generic[_T]):
+    """First in, first out, between coroutines that produce and coroutines that consume.
+
+    ``async for item in queue`` gets items for ever. Subclasses order items otherwise by
+    overriding ``_init``, ``_get`` and ``_put``.
+
+    :arg maxsize: with how many items :meth:`put` waits for room; never when 0.
+    :raises TypeError: ``maxsize`` is None.
+    :raises ValueError: ``maxsize`` is negative.
+    """
+
+    # What the subclasses' _init makes: a deque, or a list.
+    _queue: Any = None
+
+    def __init__(self, maxsize: int = 0) -> None:
+        if maxsize is None:
+            raise TypeError("maxsize can't be None")
+        if maxsize < 0:
+            raise ValueError("maxsize can't be negative")
+        self._maxsize = maxsize
+        self._init()
+        self._getters: collections.deque[Future[_T]] = collections.deque()
+        self._putters: collections.deque[tuple[_T, Future[None]]] = collections.deque()
+        self._unfinished_tasks = 0
+        self._finished = Event()
+        self._finished.set()
+
+    @property
+    def maxsize(self) -> int:
+        """The number of items there is room for; 0 means no limit."""
+        return self._maxsize
+
+    def qsize(self) -> int:
+        """The number of items inside."""
+        return len(self._queue)
+
+    def empty(self) -> bool:
+        """Whether there is no item inside."""
+        return not self._queue
+
+    def full(self) -> bool:
+        """Whether there is no room."""
+        return self._maxsize > 0 and len(self._queue) >= self._maxsize
+
+    def put(self, item: _T, timeout: _Timeout = None) -> Future[None]:
+        """Put an item in, when there is room.
+
+        :returns: a future; it fails with ``TimeoutError`` when the time is over first.
+        """
+        future: Future[None] = create_future()
+        if self._try_put(item):
+            future.set_result(None)
+        else:
+            self._putters.append((item, future))
+            _set_timeout(future, timeout)
+        return future
+
+    def put_nowait(self, item: _T) -> None:
+        """Put an item in.
+
+        :raises QueueFull: there is no room.
+        """
+        if not self._try_put(item):
+            raise QueueFull
+
+    def _try_put(self, item: _T) -> bool:
+        self._consume_expired()
+        if self._getters:
+            # Through the queue all the same: the order is the subclass's business.
+            getter = self._getters.popleft()
+            self._add(item)
+            getter.set_result(self._get())
+            return True
+        if self.full():
+            return False
+        self._add(item)
+        return True
+
+    def _add(self, item: _T) -> None:
+        self._unfinished_tasks += 1
+        if self._finished._value:
+            self._finished.clear()
+        self._put(item)
+
+    def get(self, timeout: _Timeout = None) -> Future[_T]:
+        """Take an item out, when there is one.
+
+        An item that is handed over just when its reader is cancelled is lost with it; a
+        ``timeout`` here is safe, one around ``get()`` is not.
+
+        :returns: a future; it fails with ``TimeoutError`` when the time is over first.
+        """
+        future: Future[_T] = create_future()
+        try:
+            item = self.get_nowait()
+        except QueueEmpty:
+            self._getters.append(future)
+            _set_timeout(future, timeout)
+        else:
+            future.set_result(item)
+        return future
+
+    def get_nowait(self) -> _T:
+        """Take an item out.
+
+        :raises QueueEmpty: there is none.
+        """
+        self._consume_expired()
+        if self._putters:
+            item, putter = self._putters.popleft()
+            self._add(item)
+            putter.set_result(None)
+            return self._get()
+        if self._queue:
+            return self._get()
+        raise QueueEmpty
+
+    def task_done(self) -> None:
+        """Say that the work on an item is done; once for each :meth:`get`.
+
+        :raises ValueError: more often than items were put in.
+        """
+        if self._unfinished_tasks <= 0:
+            raise ValueError("task_done() called too many times")
+        self._unfinished_tasks -= 1
+        if self._unfinished_tasks == 0:
+            self._finished.set()
+
+    def join(self, timeout: _Timeout = None) -> Future[None]:
+        """Wait until the work on all items is done.
+
+        :returns: a future; it fails with ``TimeoutError`` when the time is over first.
+        """
+        return self._finished.wait(timeout)
+
+    def __aiter__(self) -> _QueueIterator[_T]:
+        return _QueueIterator(self)
+
+    def _init(self) -> None:
+        self._queue = collections.deque()
+
+    def _get(self) -> _T:
+        item: _T = self._queue.popleft()
+        return item
+
+    def _put(self, item: _T) -> None:
+        self._queue.append(item)
+
+    def _consume_expired(self) -> None:
+        """Drop those in front who do not wait any more."""
+        while self._putters and self._putters[0][1].done():
+            self._putters.popleft()
+        while self._getters and self._getters[0].done():
+            self._getters.popleft()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} at {id(self):#x} {self._format()}>"
+
+    def __str__(self) -> str:
+        return f"<{type(self).__name__} {self._format()}>"
+
+    def _format(self) -> str:
+        parts = [f"maxsize={self.maxsize!r}"]
+        if self._queue:
+            parts.append(f"queue={self._queue!r}")
+        if self._getters:
+            parts.append(f"getters[{len(self._getters)}]")
+        if self._putters:
+            parts.append(f"putters[{len(self._putters)}]")
+        if self._unfinished_tasks:
+            parts.append(f"tasks={self._unfinished_tasks}")
+        return " ".join(parts)
+
+
+class PriorityQueue(Queue[_T]):
+    """A queue that gives out the smallest item first, such as ``(priority, value)`` tuples."""
+
+    def _init(self) -> None:
+        self._queue = []
+
+    def _put(self, item: _T) -> None:
+        heapq.heappush(self._queue, item)
+
+    def _get(self) -> _T:
+        item: _T = heapq.heappop(self._queue)
+        return item
+
+
+class LifoQueue(Queue[_T]):
+    """A queue that gives out the newest item first."""
+
+    def _init(self) -> None:
+        self._queue = []
+
+    def _put(self, item: _T) -> None:
+        self._queue.append(item)
+
+    def _get(self) -> _T:
+        item: _T = self._queue.pop()
+        return item
