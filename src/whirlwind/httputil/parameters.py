@@ -74,7 +74,7 @@ def _parse_header(line: str) -> tuple[str, dict[str, str]]:
     :arg line: str.
     :returns: tuple of the value and a dict of lower-case parameter name to value. Of two parameters
         with one name the last counts, and an encoded one (``name*=``) before a plain one.
-        Parameters without ``=`` are left out.
+        Left out are parameters without ``=``, and split ones (``name*1=``) without a beginning.
     """
     pieces = _split(line)
     value = next(pieces).strip(HTTP_WHITESPACE)
@@ -95,7 +95,8 @@ def _parse_header(line: str) -> tuple[str, dict[str, str]]:
                 continue
         plain[name] = text
     for base, segments in split.items():
-        plain[base] = _decode(segments)
+        if 0 in segments:
+            plain[base] = _decode(segments)
     return value, plain
 
 
