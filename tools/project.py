@@ -6,7 +6,6 @@ usage: project.py demo|test|lint|bench|clean [arguments for the demo, pytest, or
 import functools
 import hashlib
 import os
-import runpy
 import shutil
 import subprocess
 import sys
@@ -52,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
 def demo(arguments: list[str]) -> int:
     """Serve examples/demo until interrupted."""
     python = environment(VENV, sys.executable, dev=False)
-    build(python, demand=False)
+    build(python)
     try:
         return run([python, "examples/demo/app.py", *arguments])
     except KeyboardInterrupt:
@@ -83,7 +82,7 @@ def test(arguments: list[str]) -> int:
 def bench(arguments: list[str]) -> int:
     """Measure Whirlwind and its peers; bench/run.py makes the peers' environment."""
     python = environment(VENV, sys.executable, dev=False)
-    build(python, demand=False)
+    build(python)
     return run([python, "bench/run.py", *arguments])
 
 
@@ -137,23 +136,20 @@ def environment(folder: Path, base: str, *, dev: bool) -> str:
     return python
 
 
-def build(python: str, *, demand: bool) -> bool:
-    """Compile the cores in the checkout for one interpreter.
-
-    :arg demand: a compile error is an error; otherwise plain Python is used after one line.
-    :returns: whether there are compiled modules now.
-    """
-    if not _compiled_modules():
-        return False
-    compiler = subprocess.run([python, "-c", _PROBE_COMPILER], capture_output=True)
-    if compiler.returncode:
-        _say_once(NO_COMPILER)
+def build(python: str) -> None:
+    """Compile the cores in the checkout for one interpreter, or use plain Python after one line."""
+    if has_compiler(python):
+        _check(_build_command(python), WHIRLWIND_EXTENSIONS="")
+    else:
         _check(_build_command(python), WHIRLWIND_EXTENSIONS="0")
-        return False
-    _check(_build_command(python), WHIRLWIND_EXTENSIONS="1" if demand else "")
-    choice = "from whirlwind import _build; print(_build.implementation())"
-    told = subprocess.run([python, "-c", choice], capture_output=True, text=True, check=True)
-    return told.stdout.strip() == "compiled"
+
+
+def has_compiler(python: str) -> bool:
+    """Tell whether extension modules can be compiled for an interpreter; if not, say so once."""
+    if subprocess.run([python, "-c", _PROBE_COMPILER], capture_output=True).returncode == 0:
+        return True
+    _say_once(NO_COMPILER)
+    return False
 
 
 def find_python(minor: int) -> str | None:
@@ -180,12 +176,6 @@ def run(command: list[str], **variables: str) -> int:
 @functools.cache
 def _say_once(line: str) -> None:
     print(line, flush=True)
-
-
-def _compiled_modules() -> tuple[str, ...]:
-    modules = runpy.run_path(str(ROOT / "src/whirlwind/_build.py"))["COMPILED"]
-    assert isinstance(modules, tuple)
-    return modules
 
 
 def _build_command(python: str) -> list[str]:
@@ -229,12 +219,15 @@ def _test_steps(python: str, arguments: list[str]) -> list[Step]:
     version = "print('%d.%d' % __import__('sys').version_info[:2])"
     name = subprocess.check_output([python, "-c", version], text=True).strip()
     command = [python, "-m", "pytest", *(arguments or ["-q"])]
-    compiled = build(python, demand=True)
-    steps: list[Step] = []
-    if compiled:
-        steps.append((f"pytest, {name}, compiled", command, {"WHIRLWIND_EXTENSIONS": "1"}))
-    steps.append((f"pytest, {name}, plain Python", command, {"WHIRLWIND_EXTENSIONS": "0"}))
-    return steps
+    plain: Step = (f"pytest, {name}, plain Python", command, {"WHIRLWIND_EXTENSIONS": "0"})
+    if not has_compiler(python):
+        return [plain]
+    demand = {"WHIRLWIND_EXTENSIONS": "1"}
+    return [
+        (f"compile, {name}", _build_command(python), demand),
+        (f"pytest, {name}, compiled", command, demand),
+        plain,
+    ]
 
 
 def _report(steps: list[Step]) -> int:
