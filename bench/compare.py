@@ -218,7 +218,7 @@ def main() -> None:
     parser.add_argument("-d", type=int, default=3, metavar="SECONDS")
     parser.add_argument("-c", type=int, default=64, metavar="CONNECTIONS")
     parser.add_argument("servers", nargs="*", metavar="NAME[=COMMAND]")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     prepare()
     known = {
         name: works[options.work]

@@ -56,7 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-c", type=int, default=4000, metavar="CONNECTIONS")
     parser.add_argument("servers", nargs="*", metavar="NAME")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     require_linux()
     raise_file_limit()
     known = {

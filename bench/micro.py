@@ -281,7 +281,7 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=3, metavar="ROUNDS")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("programs", nargs="*", metavar="PROGRAM")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     if options.list:
         print(*PROGRAMS)
         return
