@@ -131,7 +131,7 @@ def measure(server: Server, work: str, seconds: int, connections: int) -> Sample
     return Sample(
         cpu=(after.cpu - before.cpu) / int(counted.group(1)) * 1e6,
         rate=float(_found(r"Requests/sec:\s+([\d.]+)", text)),
-        p99=_found(r"99%\s+(\S+)", text),
+        p99=_found(r"^\s+99%\s+(\S+)", text),
         peak_rss=after.peak_rss / 1024,
         complaint=" ".join(complaints),
     )
@@ -207,7 +207,7 @@ def is_compiled() -> bool:
 
 
 def _found(pattern: str, text: str) -> str:
-    match = re.search(pattern, text)
+    match = re.search(pattern, text, re.MULTILINE)
     return match.group(1) if match else "0"
 
 
