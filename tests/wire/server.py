@@ -138,22 +138,29 @@ class ServerThread:
 
 
 class Logs(logging.Handler):
-    """Collects what the package logs; use as a context manager."""
+    """Collects what the package logs; use as a context manager.
 
-    def __init__(self) -> None:
+    :arg alone: no other handler sees the records (pytest's keeps them until the test ended).
+    """
+
+    def __init__(self, alone: bool = False) -> None:
         super().__init__(logging.DEBUG)
+        self._alone = alone
         self.records: list[logging.LogRecord] = []
         self._logger = logging.getLogger(PACKAGE)
 
     def __enter__(self) -> Logs:
         self._level = self._logger.level
         self._logger.setLevel(logging.DEBUG)
+        self._propagate = self._logger.propagate
+        self._logger.propagate = not self._alone
         self._logger.addHandler(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._logger.removeHandler(self)
         self._logger.setLevel(self._level)
+        self._logger.propagate = self._propagate
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a record."""
@@ -174,3 +181,7 @@ class Logs(logging.Handler):
     def tracebacks(self) -> list[str]:
         """The messages logged with a traceback."""
         return [record.getMessage() for record in list(self.records) if record.exc_info]
+
+    def errors(self) -> list[type]:
+        """The types of the exceptions logged."""
+        return [record.exc_info[0] for record in list(self.records) if record.exc_info]

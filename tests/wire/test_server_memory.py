@@ -1,0 +1,219 @@
+"""Nothing of a request waits for the garbage collector, and connections leave nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+
+import pytest
+
+from .raw import build, wait_until
+from .server import Logs, httputil, web
+
+REFERENCES: list[tuple[str, weakref.ref]] = []
+
+
+class Remembering(web.RequestHandler):
+    """Keeps weak references to itself and its request."""
+
+    def initialize(self):
+        REFERENCES.append(("handler", weakref.ref(self)))
+        REFERENCES.append(("request", weakref.ref(self.request)))
+        REFERENCES.append(("headers", weakref.ref(self.request.headers)))
+
+
+class Plain(Remembering):
+    def get(self):
+        self.get_argument("a", None)
+        self.set_cookie("a", "b")
+        self.write("x")
+
+    def post(self):
+        self.write(self.get_body_argument("a"))
+
+
+class Suspending(Remembering):
+    async def get(self):
+        await asyncio.sleep(0)
+        self.write("x")
+
+
+class Preparing(Remembering):
+    async def prepare(self):
+        await asyncio.sleep(0)
+
+    def get(self):
+        self.write("x")
+
+
+class Flushing(Remembering):
+    async def get(self):
+        self.write("x")
+        await self.flush()
+        self.write("y")
+
+
+class Raising(Remembering):
+    def get(self):
+        raise web.HTTPError(404)
+
+
+class Breaking(Remembering):
+    async def get(self):
+        await asyncio.sleep(0)
+        raise ZeroDivisionError
+
+
+class FinishingTwice(Remembering):
+    def get(self):
+        self.finish("x")
+        self.finish("y")
+
+
+class Waiting(Remembering):
+    gate: asyncio.Event
+
+    async def get(self):
+        Waiting.gate = asyncio.Event()
+        await self.gate.wait()
+
+
+@web.stream_request_body
+class Streaming(Remembering):
+    def data_received(self, chunk):
+        pass
+
+    def post(self):
+        self.write("x")
+
+
+@pytest.fixture
+def logs():
+    with Logs(alone=True) as logs:
+        yield logs
+
+
+@pytest.fixture(autouse=True)
+def without_collector():
+    gc.collect()
+    gc.disable()
+    REFERENCES.clear()
+    yield
+    gc.enable()
+    REFERENCES.clear()
+
+
+def alive() -> list[str]:
+    return [name for name, reference in list(REFERENCES) if reference() is not None]
+
+
+REQUESTS = [
+    (Plain, build("/?a=1", fields={"Cookie": "x=y"})),
+    (Plain, build("/", "POST", b"a=1", {"Content-Type": "application/x-www-form-urlencoded"})),
+    (Suspending, build()),
+    (Preparing, build()),
+    (Flushing, build()),
+    (Raising, build()),
+    (Breaking, build()),
+    (FinishingTwice, build()),
+    (Streaming, build("/", "POST", b"abc")),
+]
+
+
+@pytest.mark.parametrize(
+    ("handler", "data"), REQUESTS, ids=[f"{h.__name__}-{d[:4].decode()}" for h, d in REQUESTS]
+)
+@pytest.mark.parametrize("stays", [True, False], ids=["kept open", "closed"])
+def test_a_request_is_freed_when_it_ends(serve, logs, handler, data, stays):
+    server = serve(handler)
+    with server.connect() as connection:
+        connection.send(data)
+        connection.read()
+        logs.clear()  # a record keeps the traceback, and so the frames
+        if not stays:
+            connection.close()
+        server.turn()
+        assert len(REFERENCES) == 3
+        wait_until(lambda: not alive(), f"the end of {alive()}")
+
+
+def test_requests_of_a_pipeline_are_freed_one_by_one(serve, logs):
+    most = []
+
+    class Counting(Plain):
+        def on_finish(self):
+            most.append(len([name for name in alive() if name == "handler"]))
+
+    server = serve(Counting)
+    with server.connect() as connection:
+        connection.send(build() * 100)
+        for _ in range(100):
+            connection.read()
+        server.turn()
+        logs.clear()
+        wait_until(lambda: not alive())
+    assert len(most) == 100
+    assert max(most) <= 2
+
+
+def test_a_request_is_freed_when_the_client_left_and_the_handler_ended(serve, logs):
+    server = serve(Waiting)
+    with server.connect() as connection:
+        connection.send(build())
+        wait_until(lambda: hasattr(Waiting, "gate"))
+        connection.abort()
+    server.turn()
+    server.call(lambda: Waiting.gate.set())
+    server.turn()
+    logs.clear()
+    wait_until(lambda: not alive(), "the end of the request")
+    del Waiting.gate
+
+
+@pytest.mark.parametrize("how", ["close", "abort"])
+def test_a_request_cut_in_its_body_is_freed(serve, logs, how):
+    server = serve(Streaming)
+    with server.connect() as connection:
+        connection.send(build("/", "POST", b"abc", {"Content-Length": "10"}))
+        wait_until(lambda: len(REFERENCES) == 3)
+        getattr(connection, how)()
+    server.turn()
+    wait_until(lambda: not alive(), "the end of the request")
+
+
+def test_a_callback_request_is_freed(start, logs):
+    def application(request):
+        REFERENCES.append(("request", weakref.ref(request)))
+        request.connection.write_headers(
+            httputil.ResponseStartLine("HTTP/1.1", 200, "OK"),
+            httputil.HTTPHeaders({"Content-Length": "0"}),
+        )
+        request.connection.finish()
+
+    server = start(application)
+    with server.connect() as connection:
+        connection.request()
+        server.turn()
+        wait_until(lambda: not alive())
+
+
+def test_closed_connections_leave_no_tasks_and_no_objects(serve, logs):
+    server = serve(Plain)
+
+    def cycle(count):
+        for _ in range(count):
+            with server.connect() as connection:
+                connection.request()
+        server.turn()
+        server.turn()
+        logs.clear()
+        REFERENCES.clear()
+        gc.collect()
+        return len(gc.get_objects()), server.call(lambda: len(asyncio.all_tasks()))
+
+    cycle(20)
+    objects, tasks = cycle(20)
+    later_objects, later_tasks = cycle(100)
+    assert later_tasks == tasks
+    assert later_objects - objects < 100
