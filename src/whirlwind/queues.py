@@ -5,6 +5,7 @@ Timeouts are a time on the clock of ``IOLoop.time`` or a ``timedelta`` from now.
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import datetime
 import heapq
@@ -20,6 +21,7 @@ __all__ = ["LifoQueue", "PriorityQueue", "Queue", "QueueEmpty", "QueueFull"]
 
 _T = TypeVar("_T")
 _Timeout = float | datetime.timedelta | None
+_running_loop = asyncio._get_running_loop
 
 
 class QueueEmpty(Exception):
@@ -75,6 +77,7 @@ class Queue(Generic[_T]):
         self._getters: collections.deque[Future[_T]] = collections.deque()
         self._putters: collections.deque[tuple[_T, Future[None]]] = collections.deque()
         self._unfinished_tasks = 0
+        self._done: Future[None] | None = None
         self._finished = Event()
         self._finished.set()
 
@@ -100,13 +103,24 @@ class Queue(Generic[_T]):
 
         :returns: a future; it fails with ``TimeoutError`` when the time is over first.
         """
-        future: Future[None] = create_future()
-        if self._try_put(item):
-            future.set_result(None)
+        # The common case without a call more than it needs: nobody waits, and there is room.
+        if self._getters or 0 < self._maxsize <= len(self._queue):
+            if not self._try_put(item):
+                future: Future[None] = create_future()
+                self._putters.append((item, future))
+                _set_timeout(future, timeout)
+                return future
         else:
-            self._putters.append((item, future))
-            _set_timeout(future, timeout)
-        return future
+            self._unfinished_tasks += 1
+            if self._finished._value:
+                self._finished.clear()
+            self._put(item)
+        # Every put that is through shares one future: it is done, so nothing can change it.
+        done = self._done
+        if done is None or done.get_loop() is not _running_loop():
+            done = self._done = create_future()
+            done.set_result(None)
+        return done
 
     def put_nowait(self, item: _T) -> None:
         """Put an item in.
@@ -143,14 +157,15 @@ class Queue(Generic[_T]):
 
         :returns: a future; it fails with ``TimeoutError`` when the time is over first.
         """
-        future: Future[_T] = create_future()
-        try:
-            item = self.get_nowait()
-        except QueueEmpty:
+        loop = _running_loop()
+        future: Future[_T] = create_future() if loop is None else loop.create_future()
+        if self._putters or self._getters:
+            self._consume_expired()
+        if self._queue or self._putters:
+            future.set_result(self.get_nowait() if self._putters else self._get())
+        else:
             self._getters.append(future)
             _set_timeout(future, timeout)
-        else:
-            future.set_result(item)
         return future
 
     def get_nowait(self) -> _T:

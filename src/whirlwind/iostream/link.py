@@ -18,14 +18,14 @@ class Link:
     has dropped, so it reaches it through a weak reference, and a strong one while something waits.
     """
 
-    __slots__ = ("__weakref__", "_fd", "_io_loop", "_reading", "_ref", "_writing", "pin")
+    __slots__ = ("__weakref__", "_fd", "_io_loop", "_ref", "pin", "reading", "writing")
 
     def __init__(self, stream: BaseIOStream) -> None:
         self._io_loop = stream.io_loop
         self._ref = weakref.ref(stream, self._collected)
         self._fd = -1
-        self._reading = False
-        self._writing = False
+        self.reading = False
+        self.writing = False
         self.pin: BaseIOStream | None = None
         self._io_loop._links.add(self)
 
@@ -43,25 +43,25 @@ class Link:
         return self._ref()
 
     def start_reader(self, fd: int) -> None:
-        if not self._reading:
+        if not self.reading:
             self._io_loop.selector_loop.add_reader(fd, self.readable)
             self._fd = fd
-            self._reading = True
+            self.reading = True
 
     def start_writer(self, fd: int) -> None:
-        if not self._writing:
+        if not self.writing:
             self._io_loop.selector_loop.add_writer(fd, self.writable)
             self._fd = fd
-            self._writing = True
+            self.writing = True
 
     def stop_reader(self) -> None:
-        if self._reading:
-            self._reading = False
+        if self.reading:
+            self.reading = False
             self._io_loop.selector_loop.remove_reader(self._fd)
 
     def stop_writer(self) -> None:
-        if self._writing:
-            self._writing = False
+        if self.writing:
+            self.writing = False
             self._io_loop.selector_loop.remove_writer(self._fd)
 
     def close(self) -> None:

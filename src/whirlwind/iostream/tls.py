@@ -80,10 +80,10 @@ class SSLIOStream(IOStream):
         return future
 
     def reading(self) -> bool:
-        return super().reading() or (self._handshaking and self._link._reading)
+        return super().reading() or (self._handshaking and self._link.reading)
 
     def writing(self) -> bool:
-        return super().writing() or (self._handshaking and self._link._writing)
+        return super().writing() or (self._handshaking and self._link.writing)
 
     def _on_connected(self) -> None:
         plain: socket.socket = self.socket

@@ -69,6 +69,9 @@ MAX_STREAM_BUFFER: Final = 104857600
 STREAM_CHUNK_SIZE: Final = 65536
 #: Bytes one stream reads in one turn of the loop before others get theirs.
 STREAM_BYTES_PER_TURN: Final = 1048576
+#: Bytes of a read of known size up to which the memory is taken at once, before they arrive. A peer
+#: that announces more than it sends must not cost more than this.
+STREAM_DIRECT_SIZE: Final = 1048576
 #: Written pieces up to this size are joined into one buffer; larger ones are sent from where they
 #: are. Copying 4 KiB costs less than a system call of its own.
 STREAM_JOIN_SIZE: Final = 4096
@@ -97,3 +100,13 @@ MAX_PART_FIELDS: Final = 32
 MAX_COOKIES: Final = 1000
 #: Characters of a multipart boundary (RFC 2046 section 5.1.1).
 MAX_BOUNDARY: Final = 70
+
+# --- static files -------------------------------------------------------------------------------
+
+#: Bytes of a file up to which its entity tag is a hash of its content (about 2 ms for the first
+#: request). Beyond, the first byte would wait for the hash; size and time of change serve instead.
+MAX_HASHED_FILE: Final = 1048576
+#: Bytes of a file that are read, and written, in one go; a larger one goes out piece by piece.
+FILE_CHUNK: Final = 262144
+#: Directories of static files whose real path is remembered.
+MAX_REAL_DIRECTORIES: Final = 1024
