@@ -100,7 +100,7 @@ class LogFormatter(logging.Formatter):
         "%(color)s[%(levelname)1.1s %(asctime)s %(module)s:%(lineno)d]%(end_color)s %(message)s"
     )
     DEFAULT_DATE_FORMAT = "%y%m%d %H:%M:%S"
-    DEFAULT_COLORS = {  # noqa: RUF012 - the documented class attribute is a plain dict
+    DEFAULT_COLORS = {
         logging.DEBUG: 4,
         logging.INFO: 2,
         logging.WARNING: 3,

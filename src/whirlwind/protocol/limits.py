@@ -83,6 +83,8 @@ CONNECT_STAGGER: Final = 0.3
 
 #: Spellings of field names whose normalised form is remembered; a peer can send any spelling.
 MAX_NAME_CACHE: Final = 2000
+#: States of handler classes of which it is remembered which hooks they replace.
+MAX_CLASS_CACHE: Final = 1000
 
 # --- Forms --------------------------------------------------------------------------------------
 

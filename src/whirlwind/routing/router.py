@@ -125,7 +125,8 @@ class CallableDelegate(httputil.HTTPMessageDelegate):
         assert request is not None
         assert callback is not None
         request.body = b"".join(self._chunks)
-        _parse_form(request)
+        if request.has_form():
+            request._parse_body()
         self.on_connection_close()
         result = callback(request)
         if result is not None:
@@ -134,16 +135,3 @@ class CallableDelegate(httputil.HTTPMessageDelegate):
     def on_connection_close(self) -> None:
         self._chunks.clear()
         self.request = self.callback = None
-
-
-def _parse_form(request: httputil.HTTPServerRequest) -> None:
-    """Read the arguments and files of a form body into the request."""
-    if not request.has_form():
-        return
-    headers = request.headers
-    httputil.parse_body_arguments(
-        headers["Content-Type"], request.body, request.body_arguments, request.files, headers
-    )
-    arguments = request.arguments
-    for name, values in request.body_arguments.items():
-        arguments.setdefault(name, []).extend(values)

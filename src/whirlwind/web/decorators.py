@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlencode, urlsplit
 
+from whirlwind._public import claim
 from whirlwind.web.errors import HTTPError
 from whirlwind.web.locations import require_local_path
 
@@ -79,7 +80,7 @@ def authenticated(method: _Method) -> _Method:
     """
 
     @functools.wraps(method)
-    def wrapper(self: "RequestHandler", *args: Any, **kwargs: Any) -> Any:
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
         if self.current_user:
             return method(self, *args, **kwargs)
         if self.request.method not in ("GET", "HEAD"):
@@ -112,3 +113,6 @@ def stream_request_body(cls: _Handler) -> _Handler:
         raise TypeError(f"stream_request_body is for subclasses of RequestHandler, not {cls!r}")
     cls._stream_request_body = True
     return cls
+
+
+claim("whirlwind.web", addslash, authenticated, removeslash, stream_request_body)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from whirlwind import httputil
+from whirlwind._public import claim
 
 
 class HTTPError(Exception):
@@ -97,3 +98,6 @@ class Finish(Exception):
     What has been written so far is sent. ``raise Finish(chunk)`` passes the chunk to
     :meth:`RequestHandler.finish` (Tornado 4.3).
     """
+
+
+claim("whirlwind.web", HTTPError, MissingArgumentError, Finish)

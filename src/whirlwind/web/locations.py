@@ -21,7 +21,9 @@ def require_local_path(path: str) -> None:
     :raises HTTPError: 403, it could.
     """
     if _LOCAL.match(path) is None:
-        raise HTTPError(403, "redirect to %r could leave this server", path[:100])
+        if path[:1] == "/" and path[1:2] in ("/", "\\"):
+            raise HTTPError(403, "cannot redirect path with two initial slashes: %r", path[:100])
+        raise HTTPError(403, "cannot redirect path %r", path[:100])
 
 
 #: Browsers trim these at both ends of a URL, and drop tab, LF and CR anywhere in it.
@@ -51,7 +53,9 @@ def require_same_origin(template: str, url: str) -> None:
     :raises HTTPError: 400, scheme or authority differ, or there are control characters.
     """
     if _CONTROL.search(url):
-        raise HTTPError(400, "control characters in redirect to %r", url[:100])
+        raise HTTPError(400, "Redirect URL contains invalid characters: %r", url[:100])
     origin = _origin(url)
     if origin is None or origin != _origin(template):
-        raise HTTPError(400, "redirect to %r would change the server of %r", url[:100], template)
+        raise HTTPError(
+            400, "Redirect URL cannot change the scheme or netloc: %r from %r", url[:100], template
+        )

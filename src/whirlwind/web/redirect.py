@@ -3,6 +3,7 @@
 from typing import Any
 
 from whirlwind import httputil
+from whirlwind._public import claim
 from whirlwind.web.handler import RequestHandler
 from whirlwind.web.locations import require_same_origin
 
@@ -21,7 +22,9 @@ class RedirectHandler(RequestHandler):
     (Tornado 6.6.1).
     """
 
-    def initialize(self, url: str, permanent: bool = True) -> None:
+    def initialize(  # type: ignore[override]
+        self, url: str, permanent: bool = True
+    ) -> None:
         """Take the arguments of the route.
 
         :arg url: where to, a format string; ``{{`` stands for ``{``.
@@ -41,3 +44,6 @@ class RedirectHandler(RequestHandler):
             query: Any = list(httputil.qs_to_qsl(self.request.query_arguments))
             url = httputil.url_concat(url, query)
         self.redirect(url, permanent=self._permanent)
+
+
+claim("whirlwind.web", RedirectHandler)

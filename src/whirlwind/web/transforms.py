@@ -5,6 +5,7 @@ import zlib
 from typing import Any
 
 from whirlwind import httputil
+from whirlwind._public import claim
 
 
 class OutputTransform:
@@ -140,3 +141,6 @@ class GZipContentEncoding(OutputTransform):
             headers["Vary"] = "Accept-Encoding"
         elif not {"*", "accept-encoding"} & {name.strip().lower() for name in vary.split(",")}:
             headers["Vary"] = f"{vary}, Accept-Encoding"
+
+
+claim("whirlwind.web", OutputTransform, GZipContentEncoding)
