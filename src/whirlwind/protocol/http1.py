@@ -413,7 +413,7 @@ class MessageParser:
         data = self._buf
         while True:
             if self._state == _CHUNK_DATA:
-                size = min(len(data) - self._pos, self._left)
+                size = min(len(data) - self._pos, self._left, self.chunk_size - gathered)
                 if size > 0:
                     self._count(size)
                     if gathered:
