@@ -140,7 +140,8 @@ class ServerThread:
 class Logs(logging.Handler):
     """Collects what the package logs; use as a context manager.
 
-    :arg alone: no other handler sees the records (pytest's keeps them until the test ended).
+    :arg alone: no other handler gets the records; pytest's would keep them until the test ended,
+        and with them the tracebacks, the frames and whatever these hold.
     """
 
     def __init__(self, alone: bool = False) -> None:
@@ -148,19 +149,27 @@ class Logs(logging.Handler):
         self._alone = alone
         self.records: list[logging.LogRecord] = []
         self._logger = logging.getLogger(PACKAGE)
+        self._parts = [self._logger.getChild(n) for n in ("access", "application", "general")]
 
     def __enter__(self) -> Logs:
         self._level = self._logger.level
         self._logger.setLevel(logging.DEBUG)
-        self._propagate = self._logger.propagate
-        self._logger.propagate = not self._alone
-        self._logger.addHandler(self)
+        if self._alone:
+            for logger in self._parts:
+                logger.addFilter(self._keep)
+        else:
+            self._logger.addHandler(self)
         return self
 
     def __exit__(self, *_: object) -> None:
+        for logger in self._parts:
+            logger.removeFilter(self._keep)
         self._logger.removeHandler(self)
         self._logger.setLevel(self._level)
-        self._logger.propagate = self._propagate
+
+    def _keep(self, record: logging.LogRecord) -> bool:
+        self.records.append(record)
+        return False
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a record."""

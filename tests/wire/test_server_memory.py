@@ -130,10 +130,10 @@ def test_a_request_is_freed_when_it_ends(serve, logs, handler, data, stays):
     with server.connect() as connection:
         connection.send(data)
         connection.read()
-        logs.clear()  # a record keeps the traceback, and so the frames
         if not stays:
             connection.close()
         server.turn()
+        logs.clear()  # a record keeps the traceback, and so the frames
         assert len(REFERENCES) == 3
         wait_until(lambda: not alive(), f"the end of {alive()}")
 
