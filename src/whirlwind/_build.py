@@ -22,6 +22,7 @@ COMPILED: tuple[str, ...] = (
     "whirlwind.server.exchange",
     "whirlwind.server.site",
     "whirlwind.server.http1",
+    "whirlwind.web.access",
     "whirlwind.web.response",
     "whirlwind.web.execute",
 )

@@ -43,31 +43,35 @@ if sys.version_info >= (3, 12):
 
 else:
 
+    class _FirstStep:
+        """Stands in for ``call_soon`` and keeps what it was called with."""
+
+        __slots__ = ("callback", "context")
+
+        def __call__(self, callback: Callable[[], object], *, context: Context) -> None:
+            self.callback = callback
+            self.context = context
+
     def _start(coro: Coroutine[Any, Any, _T], loop: asyncio.AbstractEventLoop) -> Any:
-        caught: list[tuple[Callable[..., Any], tuple[Any, ...], Context]] = []
-
-        def call_soon(callback: Callable[..., Any], *args: Any, context: Context) -> None:
-            caught.append((callback, args, context))
-
+        step = _FirstStep()
         instance: Any = loop
         try:
             # An attribute of the instance hides the method for the one call that schedules the
             # first step; nothing else can run meanwhile.
-            instance.call_soon = call_soon
+            instance.call_soon = step
         except AttributeError:
             return loop.create_task(coro)  # a loop without a __dict__: one turn later, then
         try:
             task: asyncio.Task[_T] = asyncio.Task(coro, loop=loop)
         finally:
             del instance.call_soon
-        step, args, context = caught[0]
         outer = asyncio.current_task(loop)
         if outer is None:
-            context.run(step, *args)
+            step.context.run(step.callback)
             return task
         _leave_task(loop, outer)
         try:
-            context.run(step, *args)
+            step.context.run(step.callback)
         finally:
             _enter_task(loop, outer)
         return task

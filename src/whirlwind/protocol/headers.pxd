@@ -1,17 +1,23 @@
 import cython
 
+cimport whirlwind.protocol.scan as scan
+
 cdef dict _NORMAL
 
 cpdef str normalize(str name)
 cpdef bint is_sendable(str value)
+cdef bint _is_name(str name)
 
 
 cdef class HeaderMap:
     cdef public dict _map
+    cdef bint _suspect
     cpdef void put(self, str name, object value)
     cpdef bint put_checked(self, str name, str value)
     cpdef void put_normal(self, str name, str value)
     cpdef void append(self, str name, str value)
+    cpdef bint append_checked(self, str name, str value)
+    cdef void _append(self, str name, str value)
     cpdef object add_checked(self, str name, str value, bint chars_are_bytes)
     cpdef object lookup(self, str name)
     cpdef list values_of(self, str name)

@@ -7,6 +7,7 @@ field was added more than once. Most fields come once, and a str costs no list.
 import re
 from typing import Final
 
+import whirlwind.protocol.scan as scan
 from whirlwind.protocol import limits
 from whirlwind.protocol.errors import HTTPInputError
 
@@ -26,7 +27,8 @@ def normalize(name: str) -> str:
     found = _NORMAL.get(name)
     if found is None:
         found = "-".join([part.capitalize() for part in name.split("-")])
-        if len(_NORMAL) < limits.MAX_NAME_CACHE:
+        # Only field names proper: to be in the table is to be sendable.
+        if len(_NORMAL) < limits.MAX_NAME_CACHE and _NAME.fullmatch(name) is not None:
             _NORMAL[name] = found
     return found
 
@@ -34,7 +36,11 @@ def normalize(name: str) -> str:
 def is_sendable(value: str) -> bool:
     """Whether a value may go into a field line: no control characters but HTAB, latin-1 only."""
     # Printable US-ASCII is nearly every value: 60 ns against 250 for the pattern.
-    return (value.isascii() and value.isprintable()) or _SENDABLE.fullmatch(value) is not None
+    return scan.is_printable(value) or _SENDABLE.fullmatch(value) is not None
+
+
+def _is_name(name: str) -> bool:
+    return name in _NORMAL or _NAME.fullmatch(name) is not None
 
 
 class HeaderMap:
@@ -42,14 +48,17 @@ class HeaderMap:
 
     def __init__(self) -> None:
         self._map: dict[str, str | list[str]] = {}
+        #: Whether something came in that was not looked at.
+        self._suspect = False
 
     def put(self, name: str, value: str) -> None:
         """Replace a field; the name is normalised, the value taken as it is."""
         self._map[normalize(name)] = value
+        self._suspect = True
 
     def put_checked(self, name: str, value: str) -> bool:
         """Like `put`, but False and nothing changed when the value must not be sent."""
-        if not is_sendable(value):
+        if not is_sendable(value) or not _is_name(name):
             return False
         self._map[normalize(name)] = value
         return True
@@ -60,6 +69,17 @@ class HeaderMap:
 
     def append(self, name: str, value: str) -> None:
         """Add one more value to a field, unchecked."""
+        self._suspect = True
+        self._append(name, value)
+
+    def append_checked(self, name: str, value: str) -> bool:
+        """Like `append`, but False and nothing changed when the value must not be sent."""
+        if not is_sendable(value) or not _is_name(name):
+            return False
+        self._append(name, value)
+        return True
+
+    def _append(self, name: str, value: str) -> None:
         key = normalize(name)
         found = self._map.get(key)
         if found is None:
@@ -82,7 +102,9 @@ class HeaderMap:
             good = _TEXT_VALUE.fullmatch(value)
         if good is None:
             raise HTTPInputError(f"Invalid header value {value!r}")
-        self.append(name, value)
+        if not chars_are_bytes:
+            self._suspect = True
+        self._append(name, value)
 
     def lookup(self, name: str) -> str | None:
         """A field's value, several joined by commas; None when it is absent."""
@@ -129,13 +151,14 @@ class HeaderMap:
             if key is None:
                 key = normalize(name)
             if key in table:
-                self.append(key, value)
+                self._append(key, value)
             else:
                 table[key] = value
 
     def reset(self, template: dict[str, str | list[str]]) -> None:
         """Start again from ready-made, normalised fields with one value each."""
         self._map = template.copy()
+        self._suspect = False
 
 
 def encode_head(start_line: str, headers: HeaderMap, last: str) -> bytes:
@@ -161,8 +184,10 @@ def encode_head(start_line: str, headers: HeaderMap, last: str) -> bytes:
     parts.append("\r\n")
     head = "".join(parts)
     # Whoever put a line end into a name or value made one more line than there are fields: response
-    # splitting. One count over the finished text is cheaper than a look at every value.
-    if head.count("\n") != count or head.count("\r") != count or "\0" in head:
+    # splitting. Only for fields that came in by plain assignment; the others were looked at then.
+    if headers._suspect and (
+        head.count("\n") != count or head.count("\r") != count or "\0" in head
+    ):
         raise ValueError(f"Illegal characters (CR, LF or NUL) in header: {_culprit(headers)!r}")
     try:
         return head.encode("latin-1")

@@ -114,3 +114,24 @@ cdef inline int field_id(bytes data, Py_ssize_t pos, Py_ssize_t end) noexcept:
     if size == 17:
         return 3 if whirlwind_same(name, b"transfer-encoding", 17) else 0
     return 0
+
+
+cdef extern from *:
+    """
+    static int whirlwind_printable(PyObject *text) {
+        const unsigned char *p;
+        Py_ssize_t i, size;
+        if (!PyUnicode_IS_COMPACT_ASCII(text)) return 0;
+        p = (const unsigned char *)PyUnicode_1BYTE_DATA(text);
+        size = PyUnicode_GET_LENGTH(text);
+        for (i = 0; i < size; i++) {
+            if (p[i] < 0x20 || p[i] == 0x7f) return 0;
+        }
+        return 1;
+    }
+    """
+    int whirlwind_printable(object text) noexcept
+
+
+cdef inline bint is_printable(str text) noexcept:
+    return text is not None and whirlwind_printable(text)

@@ -105,3 +105,8 @@ def field_id(data: bytes, pos: int, end: int) -> int:
     if size == 4 or size == 6 or size == 7 or size == 10 or size >= 12:
         return FIELD_IDS.get(data[pos:end].lower(), OTHER)
     return OTHER
+
+
+def is_printable(text: str) -> bool:
+    """Whether a text is printable US-ASCII throughout."""
+    return text.isascii() and text.isprintable()

@@ -1,9 +1,10 @@
 import cython
 
-from whirlwind.protocol.headers cimport HeaderMap, encode_head
+from whirlwind.protocol.headers cimport HeaderMap, encode_head, is_sendable
 from whirlwind.server.outlet cimport Outlet
 
 cdef int _FRESH, _HEAD_SENT, _FINISHED
+cdef str _OK
 
 cdef str status_line(int code, str reason)
 

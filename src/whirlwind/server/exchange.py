@@ -10,7 +10,7 @@ from typing import Any, Final
 from whirlwind.httputil.delegates import HTTPConnection
 from whirlwind.httputil.start_line import ResponseStartLine
 from whirlwind.protocol.errors import HTTPOutputError
-from whirlwind.protocol.headers import HeaderMap, encode_head
+from whirlwind.protocol.headers import HeaderMap, encode_head, is_sendable
 from whirlwind.server.outlet import Outlet
 
 
@@ -18,9 +18,15 @@ _FRESH: Final = 0
 _HEAD_SENT: Final = 1
 _FINISHED: Final = 2
 
+_OK: Final = "HTTP/1.1 200 OK\r\n"
+
 
 def status_line(code: int, reason: str) -> str:
     """``HTTP/1.1 200 OK`` with its line end, for the phrase that goes with the code."""
+    if code == 200 and reason == "OK":
+        return _OK
+    if not is_sendable(reason):
+        raise ValueError(f"Unsafe reason phrase {reason!r}")
     return f"HTTP/1.1 {code} {reason}\r\n"
 
 

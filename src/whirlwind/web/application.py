@@ -8,7 +8,6 @@ from typing import Any
 from whirlwind._public import claim
 from whirlwind.httpserver import HTTPServer
 from whirlwind.httputil import HTTPMessageDelegate, HTTPServerRequest
-from whirlwind.log import access_log
 from whirlwind.protocol.limits import LISTEN_BACKLOG
 from whirlwind.routing import (
     AnyMatches,
@@ -18,6 +17,7 @@ from whirlwind.routing import (
     ReversibleRuleRouter,
     Rule,
 )
+from whirlwind.web.access import AccessLog
 from whirlwind.web.basic import ErrorHandler
 from whirlwind.web.delegate import HandlerDelegate
 from whirlwind.web.execute import DirectEntry
@@ -50,7 +50,7 @@ class ApplicationRouter(ReversibleRuleRouter):
         return super().get_target_delegate(target, request, **target_params)
 
 
-class Application(ReversibleRouter):
+class Application(AccessLog, ReversibleRouter):
     """A web application: a list of routes and the settings its handlers share.
 
     ::
@@ -80,7 +80,7 @@ class Application(ReversibleRouter):
         else:
             self.transforms = transforms
         self.default_host = default_host
-        self.settings: dict[str, Any] = settings
+        self.settings = settings
         self.ui_modules: dict[str, Any] = {}
         self.ui_methods: dict[str, Any] = {}
         if settings.get("static_path"):
@@ -93,6 +93,8 @@ class Application(ReversibleRouter):
                 ("serve_traceback", True),
             ):
                 settings.setdefault(name, value)
+        #: Whether requests have to take the general path, method by method.
+        self.goes_general = False
         #: Whether something has to be reset before every request (``debug``).
         self.reload_templates = not settings.get("static_hash_cache", True)
         self.wildcard_router = ApplicationRouter(self, handlers)
@@ -110,6 +112,12 @@ class Application(ReversibleRouter):
             (pattern, handler, args)
             for pattern in (re.escape(prefix) + r"(.*)", r"/(favicon\.ico)", r"/(robots\.txt)")
         ]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Somebody mocks or patches this very instance: servers must not go round it any more.
+        if name in _PLAIN_NAMES:
+            self.__dict__["goes_general"] = True
+        super().__setattr__(name, value)
 
     def listen(
         self,
@@ -219,32 +227,8 @@ class Application(ReversibleRouter):
             raise KeyError(f"{name} not found in named urls")
         return path
 
-    def log_request(self, handler: RequestHandler) -> None:
-        """Log a finished request: 5xx as errors, 4xx as warnings, the rest as information.
 
-        Override it, or set ``log_function``, to log in another way.
-        """
-        log_function = self.settings.get("log_function")
-        if log_function is not None:
-            log_function(handler)
-            return
-        status = handler.get_status()
-        if status < 400:
-            level = 20
-        elif status < 500:
-            level = 30
-        else:
-            level = 40
-        if access_log.isEnabledFor(level):
-            access_log.log(
-                level,
-                "%d %s %.2fms",
-                status,
-                handler._request_summary(),
-                1000.0 * handler.request.request_time(),
-            )
-
-
+_PLAIN_NAMES = frozenset(("find_handler", "get_handler_delegate", "start_request"))
 _PLAIN = (Application.find_handler, Application.get_handler_delegate, Application.start_request)
 
 

@@ -1,6 +1,14 @@
 import cython
 
+cimport whirlwind.web.hooks as hooks
+
+from whirlwind.httputil.storage cimport RequestStorage
 from whirlwind.web.response cimport ResponseBase
+
+cdef int _EXECUTE_HOOK
+
+@cython.locals(base=ResponseBase)
+cpdef object start_handler(object app, object handler, object path_args, object path_kwargs)
 
 
 cdef class DirectEntry:
@@ -8,4 +16,11 @@ cdef class DirectEntry:
     cdef object _find
     cdef object _get_delegate
     cdef object _start
-    cdef object _find_rule(self, object app, object request)
+    cdef unsigned int _version
+    cdef bint _plain
+    cdef object _router
+    cdef object _table
+    cdef unsigned int _matcher_version
+    cdef unsigned int _router_version
+    @cython.locals(version="unsigned int")
+    cdef object _find_rule(self, object app, RequestStorage request)

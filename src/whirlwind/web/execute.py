@@ -2,18 +2,23 @@
 
 import asyncio
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+import whirlwind.web.hooks as hooks
 from whirlwind.concurrent import Future
 from whirlwind.httputil import HTTPMessageDelegate, HTTPServerRequest, RequestStartLine
 from whirlwind.platform.eager import as_coroutine, start_now
+from whirlwind.routing import PathMatches, RuleRouter, changes
+from whirlwind.routing.table import RuleTable
 from whirlwind.web.handler import RequestHandler
+from whirlwind.web.response import EXECUTE_HOOK, ResponseBase
 
 if TYPE_CHECKING:
     from whirlwind.web.application import Application
     from whirlwind.web.delegate import HandlerDelegate
 
 _EXECUTE: Any = RequestHandler.__dict__["_execute"]
+_EXECUTE_HOOK: Final = EXECUTE_HOOK
 
 
 class DirectEntry:
@@ -31,6 +36,13 @@ class DirectEntry:
         """
         self.app = app
         self._find, self._get_delegate, self._start = plain
+        # What was found out, and the states of the classes it was found out about.
+        self._version = 0
+        self._plain = False
+        self._router: Any = None
+        self._table: RuleTable | None = None
+        self._matcher_version = 0
+        self._router_version = 0
 
     def serve(self, request: HTTPServerRequest) -> None:
         """Route and run a request whose body, if any, is complete."""
@@ -53,21 +65,41 @@ class DirectEntry:
         start_handler(app, handler, path_args, path_kwargs)
 
     def _find_rule(self, app: Any, request: HTTPServerRequest) -> Any:
-        cls = type(app)
-        if (
-            cls.find_handler is not self._find
-            or cls.get_handler_delegate is not self._get_delegate
-            or cls.start_request is not self._start
-            or "find_handler" in app.__dict__
-            or "get_handler_delegate" in app.__dict__
-            or app.reload_templates
-        ):
+        """The rule for a request, None if there is none, NotImplemented for the general path."""
+        version = hooks.type_version(type(app))
+        if version == 0 or version != self._version:
+            cls = type(app)
+            self._plain = (
+                cls.find_handler is self._find
+                and cls.get_handler_delegate is self._get_delegate
+                and cls.start_request is self._start
+            )
+            self._version = version
+        if not self._plain or app.goes_general or app.reload_templates:
             return NotImplemented
-        found = app.default_router.find_rule(request.path)
+        path = request.path
+        router = app.default_router
+        table = self._table
+        if (
+            version == 0
+            or table is None
+            or router is not self._router
+            or table.epoch != changes.epoch
+            or hooks.type_version(PathMatches) != self._matcher_version
+            or hooks.type_version(RuleRouter) != self._router_version
+        ):
+            found = router.find_rule(path)
+            self._router = router
+            self._table = router._table
+            self._matcher_version = hooks.type_version(PathMatches)
+            self._router_version = hooks.type_version(RuleRouter)
+        else:
+            found = table.literals.get(path)
+            if found is None:
+                found = table.scan(path)
         if found is None or found is NotImplemented:
             return found
-        target = found[0].target
-        if not issubclass(target, RequestHandler):
+        if not issubclass(found[0].target, RequestHandler):
             return NotImplemented
         return found
 
@@ -129,6 +161,10 @@ def _run(delegate: "HandlerDelegate") -> "asyncio.Task[None] | None":
     return start_handler(app, handler, delegate.path_args, delegate.path_kwargs)
 
 
+def _is_replaced(handler: RequestHandler) -> bool:
+    return getattr(handler._execute, "__func__", None) is not _EXECUTE
+
+
 def start_handler(
     app: Any, handler: RequestHandler, path_args: Any, path_kwargs: Any
 ) -> "asyncio.Task[None] | None":
@@ -137,15 +173,16 @@ def start_handler(
     :arg path_args, path_kwargs: groups of the route's pattern, or None for none.
     :returns: the task that finishes the request, None when it is finished already.
     """
+    base: ResponseBase = handler
     transforms = [make(handler.request) for make in app.transforms] if app.transforms else None
-    execute = handler._execute
-    if getattr(execute, "__func__", None) is not _EXECUTE:
+    if not base._original & _EXECUTE_HOOK and _is_replaced(handler):
+        execute = handler._execute
         # Wrapped by a tracing agent, or overridden: it is the whole of the request then.
         coro: Any = execute(transforms or [], *(path_args or ()), **(path_kwargs or {}))
         if not asyncio.iscoroutine(coro):
             coro = as_coroutine(coro)
     else:
-        pending = handler.begin(transforms, path_args, path_kwargs)
+        pending = base.begin(transforms, path_args, path_kwargs)
         if pending is None:
             return None
         coro = handler._drive(pending)

@@ -5,7 +5,6 @@ import traceback
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urljoin
 
 from whirlwind._public import claim
 from whirlwind.escape import utf8, xhtml_escape
@@ -17,7 +16,7 @@ from whirlwind.protocol.errors import HTTPInputError, ProtocolError
 from whirlwind.web.arguments import ArgumentsMixin
 from whirlwind.web.cookies import CookiesMixin
 from whirlwind.web.errors import Finish, HTTPError
-from whirlwind.web.response import ResponseBase
+from whirlwind.web.response import ResponseBase, note_originals
 
 if TYPE_CHECKING:
     from whirlwind.web.application import Application
@@ -126,7 +125,9 @@ class RequestHandler(ResponseBase, ArgumentsMixin, CookiesMixin):
         self.set_status(status)
         # UTF-8 in the field, as browsers read it (their "URL standard"), one latin-1 character a
         # byte.
-        self.set_header("Location", utf8(urljoin(self.request.uri or "", url)))
+        # Relative references stay as they are (RFC 9110 section 10.2.2): joined to a target such as
+        # "//host/page" they would lead to that host.
+        self.set_header("Location", utf8(url))
         self.finish()
 
     # --- errors ---------------------------------------------------------------------------------
@@ -260,10 +261,6 @@ class RequestHandler(ResponseBase, ArgumentsMixin, CookiesMixin):
 
     # --- logging --------------------------------------------------------------------------------
 
-    def _log(self) -> None:
-        """Have the request logged, when it is finished."""
-        self.application.log_request(self)
-
     def _request_summary(self) -> str:
         request = self.request
         return f"{request.method} {_loggable(request.uri)} ({request.remote_ip})"
@@ -303,4 +300,5 @@ def _loggable(uri: str | None) -> str:
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
+note_originals(RequestHandler)
 claim("whirlwind.web", RequestHandler)

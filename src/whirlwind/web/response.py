@@ -22,7 +22,8 @@ from whirlwind._version import VERSION
 from whirlwind.escape import json_encode
 from whirlwind.httputil import HTTPHeaders, ResponseStartLine, format_timestamp, responses
 from whirlwind.httputil.storage import RequestStorage
-from whirlwind.protocol import scan
+import whirlwind.web.hooks as hooks
+from whirlwind.protocol import limits, scan
 from whirlwind.protocol.headers import is_sendable
 from whirlwind.server.exchange import Exchange, ExchangeBase
 from whirlwind.web.errors import HTTPError
@@ -32,6 +33,59 @@ _PREPARING: Final = 1
 _IN_BODY: Final = 2
 _IN_METHOD: Final = 3
 _DONE: Final = 4
+
+# A bit for each hook that is known to be the original one, so that calling it can be left out, or
+# done without a lookup.
+_INITIALIZE: Final = 1
+_SET_DEFAULT_HEADERS: Final = 2
+_PREPARE: Final = 4
+_ON_FINISH: Final = 8
+_FLUSH: Final = 16
+_BREAK_CYCLES: Final = 32
+_ETAGS_AS_USUAL: Final = 64
+_LOG: Final = 128
+_EXECUTE: Final = 256
+_CLEAR: Final = 512
+_FINISH: Final = 1024
+EXECUTE_HOOK: Final = 256  # the same for other modules: C integers cannot be imported
+_HOOKS: Final[dict[int, tuple[str, ...]]] = {
+    _INITIALIZE: ("initialize",),
+    _SET_DEFAULT_HEADERS: ("set_default_headers",),
+    _PREPARE: ("prepare",),
+    _ON_FINISH: ("on_finish",),
+    _FLUSH: ("flush",),
+    _BREAK_CYCLES: ("_break_cycles",),
+    _ETAGS_AS_USUAL: ("compute_etag", "set_etag_header", "check_etag_header", "set_header"),
+    _LOG: ("_log",),
+    _EXECUTE: ("_execute",),
+    _CLEAR: ("clear",),
+    _FINISH: ("finish",),
+}
+_HOOK_NAMES: Final = frozenset(name for names in _HOOKS.values() for name in names)
+_ORIGINALS: dict[str, Any] = {}
+_known_bits: dict[int, int] = {}
+
+
+def note_originals(cls: type) -> None:
+    """Take the hooks of a class, before anybody can change them, as the original ones."""
+    _ORIGINALS.update({name: getattr(cls, name) for name in _HOOK_NAMES})
+
+
+def _original_hooks(cls: type) -> int:
+    """The bits of the hooks that a class has not replaced; 0 where that is not known."""
+    version = hooks.type_version(cls)
+    if version == 0:
+        return 0
+    bits = _known_bits.get(version)
+    if bits is None:
+        bits = 0
+        for bit, names in _HOOKS.items():
+            if all([getattr(cls, name) is _ORIGINALS[name] for name in names]):
+                bits |= bit
+        if len(_known_bits) >= limits.MAX_CLASS_CACHE:
+            _known_bits.clear()
+        _known_bits[version] = bits
+    return bits
 
 #: Value of the ``Server`` field.
 SERVER: Final = f"Whirlwind/{VERSION}"
@@ -75,8 +129,12 @@ class ResponseBase:
         :arg request: the `HTTPServerRequest` to answer.
         :arg kwargs: for `initialize`, from the route.
         """
+        self._original = _original_hooks(type(self))
         self.application = application
         self.request = request
+        self._native: RequestStorage | None = (
+            request if isinstance(request, RequestStorage) else None
+        )
         self.path_args: list[Any] = []
         self.path_kwargs: dict[str, Any] = {}
         self._headers_written = False
@@ -95,8 +153,17 @@ class ResponseBase:
             connection.owner = self
         elif connection is not None:
             connection.set_close_callback(self.on_connection_close)
-        self.clear()
-        self.initialize(**kwargs)
+        if self._original & _CLEAR:
+            self._clear()
+        else:
+            self.clear()
+        if kwargs or not self._original & _INITIALIZE:
+            self.initialize(**kwargs)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _HOOK_NAMES:
+            self._original = 0  # somebody mocks or patches this very instance
+        hooks.set_attribute(self, name, value)
 
     def initialize(self) -> None:
         """Hook: take the keyword arguments of the route. Called once, before anything else."""
@@ -114,10 +181,15 @@ class ResponseBase:
 
     def clear(self) -> None:
         """Forget the response so far: status 200, default headers, no body."""
+        self._clear()
+
+    def _clear(self) -> None:
         headers = HTTPHeaders.__new__(HTTPHeaders)
-        headers.reset(default_headers(_now()))
+        native = self._native
+        headers.reset(default_headers(_now() if native is None else native._start_time))
         self._headers = headers
-        self.set_default_headers()
+        if not self._original & _SET_DEFAULT_HEADERS:
+            self.set_default_headers()
         self._write_buffer: list[bytes] = []
         self._status_code = 200
         self._reason = "OK"
@@ -155,9 +227,8 @@ class ResponseBase:
     def add_header(self, name: str, value: Any) -> None:
         """Add a header field beside those of the same name; types and errors as `set_header`."""
         text = value if type(value) is str else _header_text(value)
-        if not is_sendable(text):
+        if not self._headers.append_checked(name, text):
             raise ValueError(f"Unsafe header value {text!r} for {name}")
-        self._headers.append(name, text)
 
     def clear_header(self, name: str) -> None:
         """Take back a header field; cookies are not affected."""
@@ -206,6 +277,9 @@ class ResponseBase:
         :returns: an awaitable that is done when the client's buffers have taken the data: await it
             to write no faster than the client reads.
         """
+        return self._flush(include_footers)
+
+    def _flush(self, include_footers: bool) -> Any:
         buffer = self._write_buffer
         if len(buffer) == 1:
             chunk = buffer[0]
@@ -213,13 +287,13 @@ class ResponseBase:
             chunk = b"".join(buffer) if buffer else b""
         self._write_buffer = []
         exchange = self._exchange
-        connection = self.request.connection
+        connection = self._connection()
         if connection is not exchange:
             exchange = None  # somebody put another connection in front
         if self._headers_written:
             for transform in self._transforms or ():
                 chunk = transform.transform_chunk(chunk, include_footers)
-            if self.request.method == "HEAD":
+            if self._method() == "HEAD":
                 chunk = b""
             return connection.write(chunk)
         self._headers_written = True
@@ -230,7 +304,7 @@ class ResponseBase:
             )
         if self._new_cookie is not None:
             self._add_cookies(headers)
-        if self.request.method == "HEAD":
+        if chunk and self._method() == "HEAD":
             chunk = b""
         if exchange is None:
             line = ResponseStartLine("HTTP/1.1", self._status_code, self._reason)
@@ -255,32 +329,51 @@ class ResponseBase:
         :raises RuntimeError: the response was finished before, or has a body that its status does
             not allow.
         """
+        return self._finish(chunk)
+
+    def _finish(self, chunk: Any) -> Any:
         if self._finished:
             raise RuntimeError("finish() called twice")
         if chunk is not None:
             self.write(chunk)
         if not self._headers_written:
             self._complete_headers()
-        done = self.flush(include_footers=True)
-        self.request.connection.finish()
-        self._log()
+        if self._original & _FLUSH:
+            done = self._flush(True)
+        else:
+            done = self.flush(include_footers=True)
+        exchange = self._exchange
+        if exchange is None or not exchange.is_finished():
+            self._connection().finish()
+        if self._original & _LOG:
+            self.application.log_request(self)
+        else:
+            self._log()
         self._finished = True
-        self.on_finish()
-        self._break_cycles()
+        if not self._original & _ON_FINISH:
+            self.on_finish()
+        if not self._original & _BREAK_CYCLES:
+            self._break_cycles()
         return done
+
+    def _log(self) -> None:
+        """Have the request logged, when it is finished."""
+        self.application.log_request(self)
+
+    def _connection(self) -> Any:
+        native = self._native
+        return self.request.connection if native is not self.request else native.connection
+
+    def _method(self) -> Any:
+        native = self._native
+        return self.request.method if native is not self.request else native.method
 
     def _complete_headers(self) -> None:
         headers = self._headers
-        method = self.request.method
-        if (
-            self._status_code == 200
-            and (method == "GET" or method == "HEAD")
-            and not headers.has("Etag")
-        ):
-            self.set_etag_header()
-            if self.check_etag_header():
-                self._write_buffer = []
-                self.set_status(304)
+        if self._status_code == 200 and not headers.has("Etag"):
+            method = self._method()
+            if method == "GET" or method == "HEAD":
+                self._add_etag(headers)
         code = self._status_code
         if code == 204 or code == 304 or code < 200:
             if self._write_buffer:
@@ -292,6 +385,17 @@ class ResponseBase:
                 size += len(part)
             headers.put_normal("Content-Length", str(size))
 
+    def _add_etag(self, headers: HTTPHeaders) -> None:
+        if self._original & _ETAGS_AS_USUAL:
+            headers.put_normal("Etag", self._digest())
+            matches = self._etag_matches()
+        else:
+            self.set_etag_header()
+            matches = self.check_etag_header()
+        if matches:
+            self._write_buffer = []
+            self.set_status(304)
+
     def _clear_representation_headers(self) -> None:
         # RFC 9110 section 15.4.5: a 304 carries what the client needs to update its copy, no more.
         for name in ("Content-Encoding", "Content-Language", "Content-Type"):
@@ -299,7 +403,6 @@ class ResponseBase:
 
     def _break_cycles(self) -> None:
         """Let go of what refers back to this handler."""
-        self.ui: Any = None
 
     # --- entity tags ----------------------------------------------------------------------------
 
@@ -308,11 +411,14 @@ class ResponseBase:
 
         :returns: a quoted string: by default the SHA-1 of the body.
         """
+        return self._digest()
+
+    def _digest(self) -> str:
         buffer = self._write_buffer
         if len(buffer) == 1:
-            digest = sha1(buffer[0])  # noqa: S324
+            digest = sha1(buffer[0])
         else:
-            digest = sha1()  # noqa: S324
+            digest = sha1()
             for part in buffer:
                 digest.update(part)
         return f'"{digest.hexdigest()}"'
@@ -328,10 +434,13 @@ class ResponseBase:
 
         Compared weakly, as RFC 9110 section 13.1.2 wants for this field.
         """
-        request = self.request
-        if isinstance(request, RequestStorage) and request.lacks(_IF_NONE_MATCH):
+        return self._etag_matches()
+
+    def _etag_matches(self) -> bool:
+        native = self._native
+        if native is not None and native is self.request and native.lacks(_IF_NONE_MATCH):
             return False
-        wanted = request.headers.get("If-None-Match", "")
+        wanted = self.request.headers.get("If-None-Match", "")
         etag = self._headers.lookup("Etag")
         if not wanted or not etag:
             return False
@@ -361,9 +470,10 @@ class ResponseBase:
             if self._stage == _START:
                 self._check_request()
                 self._stage = _PREPARING
-                pending = self.prepare()
-                if pending is not None:
-                    return pending
+                if not self._original & _PREPARE:
+                    pending = self.prepare()
+                    if pending is not None:
+                        return pending
             if self._stage == _PREPARING:
                 if self._prepared_future is not None:
                     self._mark_prepared()
@@ -375,7 +485,7 @@ class ResponseBase:
                     return self.request._body_future
             if self._stage == _IN_BODY:
                 self._stage = _IN_METHOD
-                name = self.request.method
+                name = self._method()
                 method = getattr(self, _METHOD_NAMES.get(name) or name.lower())
                 if self.path_args or self.path_kwargs:
                     pending = method(*self.path_args, **self.path_kwargs)
@@ -386,16 +496,23 @@ class ResponseBase:
             if self._stage == _IN_METHOD:
                 self._stage = _DONE
                 if self._auto_finish and not self._finished:
-                    self.finish()
+                    if self._original & _FINISH:
+                        self._finish(None)
+                    else:
+                        self.finish()
         except Exception as error:
             self.fail(error)
         return None
 
     def _check_request(self) -> None:
         request = self.request
-        if request.method not in self.SUPPORTED_METHODS:
+        if self._method() not in self.SUPPORTED_METHODS:
             raise HTTPError(405)
-        if request.body and request.has_form():
+        native = self._native
+        if native is not None and native is request:
+            if native.body and native.has_form():
+                native._parse_body()
+        elif request.body:
             request._parse_body()
         if self._raw_args:
             self.path_args = [self.decode_argument(a) for a in self._raw_args]

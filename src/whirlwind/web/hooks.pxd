@@ -1,0 +1,28 @@
+from cpython.object cimport PyObject_GenericSetAttr
+
+cdef extern from *:
+    """
+    #if defined(CYTHON_COMPILING_IN_CPYTHON) && CYTHON_COMPILING_IN_CPYTHON && \
+        !defined(Py_GIL_DISABLED) && PY_VERSION_HEX < 0x030F0000
+    static unsigned int whirlwind_type_version(PyObject *cls) {
+        PyTypeObject *type = (PyTypeObject *)cls;
+        if (!PyType_Check(cls)) return 0;
+    #ifdef Py_TPFLAGS_VALID_VERSION_TAG
+        if (!(type->tp_flags & Py_TPFLAGS_VALID_VERSION_TAG)) return 0;
+    #endif
+        return type->tp_version_tag;
+    }
+    #else
+    static unsigned int whirlwind_type_version(PyObject *cls) { (void)cls; return 0; }
+    #endif
+    """
+    unsigned int whirlwind_type_version(object cls) noexcept
+
+
+cdef inline unsigned int type_version(object cls) noexcept:
+    return whirlwind_type_version(cls)
+
+
+cdef inline object set_attribute(object instance, object name, object value):
+    PyObject_GenericSetAttr(instance, name, value)
+    return None

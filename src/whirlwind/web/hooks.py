@@ -1,0 +1,17 @@
+"""Which hooks of a class are still the original ones, told fast enough to ask on every request.
+
+CPython gives every state of a class a number of its own (``tp_version_tag``): assigning to a class
+or to one of its bases, as patching and mocking do, takes the number away. The compiled form
+(``hooks.pxd``) reads it, and what was found out about a class is remembered under that number. The
+plain form answers 0, which means "not known": then every hook is simply called.
+"""
+
+
+def type_version(cls: type) -> int:
+    """The number of the present state of a class and its bases; 0 when there is none to trust."""
+    return 0
+
+
+def set_attribute(instance: object, name: str, value: object) -> None:
+    """What ``object.__setattr__`` does, for a class that has a ``__setattr__`` of its own."""
+    object.__setattr__(instance, name, value)
