@@ -6,7 +6,9 @@ from whirlwind.web.basic import ErrorHandler, FallbackHandler
 from whirlwind.web.decorators import addslash, authenticated, removeslash, stream_request_body
 from whirlwind.web.errors import Finish, HTTPError, MissingArgumentError
 from whirlwind.web.handler import RequestHandler
+from whirlwind.web.locations import is_absolute
 from whirlwind.web.redirect import RedirectHandler
+from whirlwind.web.static import StaticFileHandler
 from whirlwind.web.transforms import GZipContentEncoding, OutputTransform
 
 url = URLSpec
@@ -22,9 +24,11 @@ __all__ = [
     "OutputTransform",
     "RedirectHandler",
     "RequestHandler",
+    "StaticFileHandler",
     "URLSpec",
     "addslash",
     "authenticated",
+    "is_absolute",
     "removeslash",
     "stream_request_body",
     "url",

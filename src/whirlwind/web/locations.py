@@ -1,12 +1,15 @@
-"""Keeping redirects that are derived from the request on this server.
+"""Where URLs lead, and keeping redirects that are derived from the request on this server.
 
 Browsers take ``//host`` for another server's address. They read a backslash as a slash, and drop
 tabs and line ends wherever they stand, so ``/\\host`` and ``/<tab>/host`` lead away too.
 """
 
 import re
+from collections.abc import Iterator
+from string import Formatter
 from urllib.parse import urlsplit
 
+from whirlwind._public import claim
 from whirlwind.web.errors import HTTPError
 
 #: A path that stays on this server: one slash, not followed by another, and nothing a browser
@@ -48,14 +51,35 @@ def _origin(url: str) -> tuple[str, str] | None:
 def require_same_origin(template: str, url: str) -> None:
     """Make sure that what a request put into a redirect did not change where it leads.
 
-    :arg template: the URL before values from the request were put in.
+    :arg template: the format string into which values from the request were put. Its scheme and
+        authority are those of the text before the first replacement field.
     :arg url: the URL with them.
     :raises HTTPError: 400, scheme or authority differ, or there are control characters.
     """
     if _CONTROL.search(url):
         raise HTTPError(400, "Redirect URL contains invalid characters: %r", url[:100])
     origin = _origin(url)
-    if origin is None or origin != _origin(template):
+    fixed = "".join(_fixed_beginning(template))
+    if origin is None or origin != _origin(fixed):
         raise HTTPError(
             400, "Redirect URL cannot change the scheme or netloc: %r from %r", url[:100], template
         )
+
+
+def _fixed_beginning(template: str) -> Iterator[str]:
+    """The text of a format string before its first replacement field."""
+    for text, field, _, _ in Formatter().parse(template):
+        yield text
+        if field is not None:
+            return
+
+
+def is_absolute(path: str) -> bool:
+    """Whether a URL does not depend on the page it stands on (Tornado 4.5).
+
+    :arg path: URL, or path of one.
+    """
+    return path.startswith(("/", "http:", "https:"))
+
+
+claim("whirlwind.web", is_absolute)
