@@ -30,9 +30,9 @@ from handlers.logbook import LogbookHandler
 from handlers.station import Station
 from handlers.stream import CounterHandler, RowsHandler, StreamPageHandler
 from handlers.upload import UploadHandler, UploadPageHandler
-from whirlwind.httpserver import HTTPServer
 
 from whirlwind import web
+from whirlwind.httpserver import HTTPServer
 from whirlwind.netutil import bind_sockets
 
 # Forms and JSON are tiny here. The upload lifts the limit for itself: it never keeps a body.

@@ -237,6 +237,8 @@ def test_gust(visitor: Visitor, motion: str) -> None:
     browser.click("#gust")
     browser.wait_for_text("#gust-note", "300 answers in")
     assert browser.text("#gust-median").endswith(" ms")
+    assert browser.text("#gust-server").endswith(" ms")
+    assert "NaN" not in browser.text("#gust-server")
     assert int(browser.text("#gust-rate").replace(",", "")) > 0
     points = "return document.querySelector('#trace path').getAttribute('d').split('L').length"
     assert browser.run(points) == 300

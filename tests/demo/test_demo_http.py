@@ -216,8 +216,9 @@ def error_of(answer: Answer) -> dict[str, object]:
     [("0", 0, "Calm"), ("33.4", 7, "Near gale"), ("34", 8, "Gale"), ("250", 12, "Hurricane")],
 )
 def test_wind(client: Client, knots: str, force: int, name: str) -> None:
-    answer = client.get(f"/api/wind?knots={knots}").json()
-    assert answer == {
+    got = client.get(f"/api/wind?knots={knots}")
+    assert re.fullmatch(r"handler;dur=\d+\.\d{3}", got.fields["Server-Timing"])
+    assert got.json() == {
         "knots": float(knots),
         "metres_per_second": pytest.approx(float(knots) * 0.514444, abs=0.01),
         "kilometres_per_hour": pytest.approx(float(knots) * 1.852, abs=0.1),

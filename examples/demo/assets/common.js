@@ -3,6 +3,7 @@ export const $ = (id) => document.getElementById(id);
 export const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export function milliseconds(value) {
+  if (value < 1) return `${value.toFixed(2)} ms`;
   return value < 10 ? `${value.toFixed(1)} ms` : `${Math.round(value).toLocaleString("en")} ms`;
 }
 

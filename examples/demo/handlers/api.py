@@ -80,6 +80,8 @@ class WindHandler(ApiHandler):
                 "name": step.name,
             }
         )
+        spent = self.request.request_time() * 1000
+        self.set_header("Server-Timing", f"handler;dur={spent:.3f}")
 
 
 class MeanHandler(ApiHandler):
