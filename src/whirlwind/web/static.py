@@ -470,8 +470,8 @@ class StaticFileHandler(RequestHandler):
         """Whether the content is that of the file itself: nothing about it is overridden."""
         cls: Any = type(self)
         return (
-            cls.get_content.__func__ is _GET_CONTENT
-            and cls.get_content_version.__func__ is _GET_CONTENT_VERSION
+            getattr(cls.get_content, "__func__", None) is _GET_CONTENT
+            and getattr(cls.get_content_version, "__func__", None) is _GET_CONTENT_VERSION
             and cls.get_content_size is _GET_CONTENT_SIZE
             and self.__dict__.keys().isdisjoint(_CONTENT_HOOKS)
         )
