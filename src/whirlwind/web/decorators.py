@@ -28,8 +28,9 @@ def _redirect_to_path(handler: "RequestHandler", path: str) -> None:
 def removeslash(method: _Method) -> _Method:
     """Redirect to the path without its final slashes (301).
 
-    GET and HEAD only: other methods get 404 there. The path ``/`` is served as it is. The route's
-    pattern has to match both forms, for instance ``r"/foo/*"``.
+    GET and HEAD only: other methods get 404 for a path with a slash at its end. GET and HEAD of
+    ``/`` are served as they are. The route's pattern has to match both forms, for instance
+    ``r"/foo/*"``.
 
     :arg method: the HTTP method of a handler.
     :returns: the wrapped method.
