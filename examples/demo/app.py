@@ -33,10 +33,12 @@ from handlers.upload import UploadHandler, UploadPageHandler
 
 from whirlwind import web
 from whirlwind.httpserver import HTTPServer
+from whirlwind.ioloop import run
 from whirlwind.netutil import bind_sockets
 
 # Forms and JSON are tiny here. The upload lifts the limit for itself: it never keeps a body.
 MAX_BODY_SIZE = 64 * 1024
+GRACE = 3.0  # seconds that answers under way have to end, after Ctrl-C
 
 
 def make_app(station: Station | None = None) -> web.Application:
@@ -82,23 +84,21 @@ def make_app(station: Station | None = None) -> web.Application:
 
 
 async def serve(sockets: list[socket.socket]) -> None:
-    """Answer requests on ``sockets`` until Ctrl-C or SIGTERM, then close what is open."""
+    """Answer requests on ``sockets`` until Ctrl-C or SIGTERM, then finish what is under way."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     if sys.platform != "win32":
-        loop.add_signal_handler(signal.SIGINT, stop.set)
-        loop.add_signal_handler(signal.SIGTERM, stop.set)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
 
     server = HTTPServer(make_app(), max_body_size=MAX_BODY_SIZE)
     server.add_sockets(sockets)
     host, port = sockets[0].getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     print(f"Whirlwind demo: http://{shown}:{port}/ (Ctrl-C stops it)", flush=True)
-    try:
-        await stop.wait()
-    finally:
-        server.stop()
-        await server.close_all_connections()
+    await stop.wait()
+    loop.remove_signal_handler(signal.SIGINT)  # a second Ctrl-C does not wait
+    await server.drain(GRACE)
 
 
 def main() -> int:
@@ -118,8 +118,8 @@ def main() -> int:
         )
         return 1
     try:
-        asyncio.run(serve(sockets))
-    except KeyboardInterrupt:  # only where the loop cannot take signals, on Windows
+        run(serve(sockets))
+    except KeyboardInterrupt:  # the second one; on Windows, where loops take no signals, the first
         pass
     return 0
 

@@ -6,9 +6,11 @@ import hashlib
 import http.client
 import json
 import re
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -575,7 +577,42 @@ def test_inspect_a_form(client: Client) -> None:
 # The process
 
 
-def test_ctrl_c_while_an_answer_streams(tmp_path: Path) -> None:
+def test_ctrl_c_lets_an_answer_end(tmp_path: Path) -> None:
+    with (
+        running_demo(tmp_path / "log") as demo,
+        socket.create_connection(("127.0.0.1", demo.port), DEADLINE) as sock,
+    ):
+        sock.sendall(b"GET /stream/rows?pause=20 HTTP/1.1\r\nHost: demo\r\n\r\n")
+        answer = sock.recv(65536)
+        assert b"Hurricane" not in answer
+        demo.process.send_signal(signal.SIGINT)
+        while piece := sock.recv(65536):
+            answer += piece
+        assert len(chunks_of(answer)) == 13
+        assert demo.process.wait(DEADLINE) == 0
+    assert "Traceback" not in demo.log()
+
+
+def test_second_ctrl_c_ends_well_too(tmp_path: Path) -> None:
+    with (
+        running_demo(tmp_path / "log") as demo,
+        socket.create_connection(("127.0.0.1", demo.port), DEADLINE) as sock,
+    ):
+        sock.sendall(b"GET /stream/counter?pause=2000 HTTP/1.1\r\nHost: demo\r\n\r\n")
+        assert sock.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
+        demo.process.send_signal(signal.SIGINT)
+        # Nobody is accepted any more: the first Ctrl-C has been heard.
+        end = time.monotonic() + DEADLINE
+        while time.monotonic() < end:
+            try:
+                socket.create_connection(("127.0.0.1", demo.port), DEADLINE).close()
+            except OSError:
+                break
+        assert demo.stop() == 0
+    assert "Traceback" not in demo.log()
+
+
+def test_ctrl_c_cuts_an_answer_that_takes_too_long(tmp_path: Path) -> None:
     with (
         running_demo(tmp_path / "log") as demo,
         socket.create_connection(("127.0.0.1", demo.port), DEADLINE) as sock,
