@@ -145,18 +145,18 @@ class TCPServer:
         try:
             if self.ssl_options is not None:
                 try:
-                    connection = ssl_wrap_socket(
-                        connection,
-                        self.ssl_options,
-                        server_side=True,
-                        do_handshake_on_connect=False,
-                    )
-                except OSError as error:
+                    # Asked before wrapping: a peer that left since it was accepted is no error,
+                    # and wrapping its socket leaks it.
+                    connection.getpeername()
+                except OSError:
                     connection.close()
-                    # Not from OpenSSL: the peer left between accept and here.
-                    if not isinstance(error, ssl.SSLError) or isinstance(error, ssl.SSLEOFError):
-                        return
-                    raise
+                    return
+                connection = ssl_wrap_socket(
+                    connection,
+                    self.ssl_options,
+                    server_side=True,
+                    do_handshake_on_connect=False,
+                )
                 stream = SSLIOStream(
                     connection,
                     max_buffer_size=self.max_buffer_size,

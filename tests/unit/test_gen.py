@@ -239,9 +239,9 @@ def test_s12_wait_iterator_with_async_for(run: Run) -> None:
         second.add_done_callback(lambda _: first.set_result("a"))
         asyncio.get_running_loop().call_soon(second.set_result, "b")
         iterator = gen.WaitIterator(first, second, third)
-        seen = []
-        async for value in iterator:
-            seen.append((iterator.current_index, iterator.current_future, value))
+        seen = [
+            (iterator.current_index, iterator.current_future, value) async for value in iterator
+        ]
         assert seen == [(2, third, "c"), (1, second, "b"), (0, first, "a")]
         assert iterator.done()
         assert iterator.current_index is None
@@ -336,7 +336,7 @@ def test_with_timeout(run: Run, caplog: pytest.LogCaptureFixture) -> None:
         with pytest.raises(KeyError):
             await gen.with_timeout(soon_enough, later(KeyError()))
         inner: asyncio.Future[None] = asyncio.Future()
-        with pytest.raises(gen.TimeoutError, match="^Timeout$"):
+        with pytest.raises(gen.TimeoutError, match=r"^Timeout$"):
             await gen.with_timeout(IOLoop.current().time() - 1, inner)
         assert not inner.done(), "what was waited for goes on"
         with pytest.raises(gen.TimeoutError, match="my words"):
@@ -552,10 +552,9 @@ def test_errors_have_no_foreign_context(run: Run) -> None:
     @gen.coroutine
     def main() -> Generator[Any, Any, None]:
         for n in range(2):
-            try:
+            with pytest.raises(ValueError, match=str(n)) as caught:
                 yield fails(n)
-            except ValueError as error:
-                assert error.__context__ is None
+            assert caught.value.__context__ is None
 
     run(main)
 

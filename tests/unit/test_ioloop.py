@@ -325,7 +325,7 @@ def test_context_variables_of_callbacks(io_loop: IOLoop) -> None:
 
 def test_signal_handler_wakes_the_loop(io_loop: IOLoop) -> None:
     def on_signal(number: int, frame: object) -> None:
-        with pytest.warns(DeprecationWarning):
+        with pytest.warns(DeprecationWarning, match="from_signal"):
             io_loop.add_callback_from_signal(io_loop.stop)
 
     previous = signal.signal(signal.SIGUSR1, on_signal)

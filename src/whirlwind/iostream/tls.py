@@ -43,7 +43,12 @@ class SSLIOStream(IOStream):
         self._connecting = True
         try:
             self.socket.getpeername()
-        except OSError:
+        except OSError as error:
+            plain: socket.socket = self.socket
+            if isinstance(plain, ssl.SSLSocket) and plain.server_side:
+                # Accepted, and gone since; nothing would ever happen on this socket.
+                self._link.pin = self
+                self.io_loop.add_callback(self.close, error)
             return
         if isinstance(self.socket, ssl.SSLSocket):
             # Not now: the caller may want to set a callback or wait for the handshake first.
@@ -188,6 +193,16 @@ class SSLIOStream(IOStream):
             if self.error is not None and not future.done():
                 future.set_exception(self.error)
             futures.append(future)
+
+    def close_fd(self) -> None:
+        if not self._handshaking and self.error is None:
+            # What is unread in the kernel turns closing into a reset, which throws away what we
+            # wrote and the peer has not read yet; and a server's session tickets come at any time.
+            try:
+                self.socket.recv_into(self._chunk)
+            except (OSError, ValueError):
+                pass
+        super().close_fd()
 
     def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
         try:
