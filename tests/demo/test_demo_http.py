@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import http.client
 import json
 import re
@@ -153,6 +154,18 @@ def test_an_unchanged_page_is_not_sent_again(client: Client, page: str) -> None:
     etag = client.get(page).fields["ETag"]
     again = client.get(page, {"If-None-Match": etag})
     assert (again.status, again.body, again.fields["ETag"]) == (304, b"", etag)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "/"])
+def test_page_shows_its_python(client: Client, page: str) -> None:
+    found = re.search(r"<pre tabindex=\"0\"><code>(.*?)</code></pre>", client.get(page).text, re.S)
+    assert found is not None
+    files = [path.read_text(encoding="utf-8") for path in (APP.parent / "handlers").glob("*.py")]
+    shown = html.unescape(re.sub(r"</?span[^>]*>", "", found[1]))
+    for part in re.split(r"\n\n(?=class |@)", shown):
+        assert any(part in source for source in files), part
+    assert '<span class="k">class</span> <span class="d">' in found[1]
+    assert '<span class="s">&quot;&quot;&quot;' in found[1]
 
 
 # Assets

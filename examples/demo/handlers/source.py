@@ -33,12 +33,17 @@ def source_of(*objects: type) -> Html:
 
     parts: list[str] = []
     done, previous = 0, ""
+    depth = begin = 0
     for token in tokenize.generate_tokens(io.StringIO(code).readline):
-        css = _class_of(token, previous)
+        # Since Python 3.12 an f-string is many tokens: from the outermost start to its end is one.
+        kind = tokenize.tok_name[token.type]
+        if depth == 0:
+            begin = starts[token.start[0] - 1] + token.start[1]
+        depth += (kind == "FSTRING_START") - (kind == "FSTRING_END")
+        css = "s" if kind == "FSTRING_END" else _class_of(token, previous)
         previous = token.string
-        if css is None:
+        if css is None or depth > 0:
             continue
-        begin = starts[token.start[0] - 1] + token.start[1]
         end = starts[token.end[0] - 1] + token.end[1]
         parts.append(xhtml_escape(code[done:begin]))
         parts.append(f'<span class="{css}">{xhtml_escape(code[begin:end])}</span>')
