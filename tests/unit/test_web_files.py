@@ -8,7 +8,14 @@ import pytest
 
 from whirlwind.protocol import limits
 from whirlwind.web import files
-from whirlwind.web.files import Located, is_below, is_windows_special, locate, open_located
+from whirlwind.web.files import (
+    Located,
+    is_below,
+    is_windows_special,
+    locate,
+    open_below,
+    open_located,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,8 +38,20 @@ def test_is_below(path: str, directory: str, expected: bool) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["con", "CON.txt", "a/nul.tar.gz", "a\\aux", "com1", "LPT9.x", "COM¹", "conin$", "prn .txt"]
-    + ["a.txt:b", "a.txt::$DATA", "c:a", "a.", "a ", "dir./a", "a.txt..", "a/ /b"],
+    [
+        *[
+            "con",
+            "CON.txt",
+            "a/nul.tar.gz",
+            "a\\aux",
+            "com1",
+            "LPT9.x",
+            "COM¹",
+            "conin$",
+            "prn .txt",
+        ],
+        *["a.txt:b", "a.txt::$DATA", "c:a", "a.", "a ", "dir./a", "a.txt..", "a/ /b"],
+    ],
 )
 def test_windows_special_names(path: str) -> None:
     assert is_windows_special(path)
@@ -106,6 +125,32 @@ def test_nothing_there(root: Path, name: str) -> None:
     located = locate(str(root / name), [str(root)])
     assert located.base == str(root)
     assert located.stat is None
+
+
+@pytest.mark.parametrize("name", ["a.txt", "sub/b.txt", "sub"])
+def test_open_below(root: Path, name: str, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(root)
+    for directory, path in [
+        (root, root / name),
+        (tmp_path / "link", tmp_path / "link" / name),
+        (tmp_path, root / name),
+        (Path("/"), root / name),
+    ]:
+        opened = open_below(str(directory), str(path))
+        assert opened is not None
+        os.close(opened[0])
+        assert opened[1] == str(root / name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["good", "bad", "dangling", "good_dir/b.txt", "bad_dir/secret.txt", "missing", "a\0b", ""],
+)
+def test_open_below_leaves_links_and_nothing_to_others(root: Path, name: str) -> None:
+    before = len(os.listdir("/dev/fd"))
+    assert open_below(str(root), str(root / name)) is None
+    assert open_below(str(root / "missing"), str(root / "missing" / "x")) is None
+    assert len(os.listdir("/dev/fd")) == before
 
 
 def test_other_directories_may_be_allowed(root: Path) -> None:

@@ -283,36 +283,37 @@ def test_allowed_symlink_directory(static, root, tmp_path):
     assert static(allowed_symlink_directory=[]).request("/f/a.txt").body == TEXT
 
 
-def test_a_link_put_in_place_of_the_file(start, root, tmp_path):
-    """Between the check of the path and the opening of the file."""
+@pytest.mark.parametrize("replacement", ["link", "file", "nothing"])
+@pytest.mark.parametrize("name", ["a.txt", "good"])
+def test_a_file_replaced_meanwhile(start, root, tmp_path, replacement, name):
+    """What was checked is what is sent and described, or nothing is."""
 
     class Swapping(Static):
         def validate_absolute_path(self, root, absolute_path):
             valid = super().validate_absolute_path(root, absolute_path)
-            os.unlink(absolute_path)
-            os.symlink(tmp_path / "root_sibling" / "x.txt", absolute_path)
-            return valid
-
-    application = web.Application([(r"/(.*)", Swapping, {"path": str(root)})])
-    answer = start(application).request("/a.txt")
-    assert answer.status == 403
-    assert b"sibling" not in answer.body
-
-
-def test_a_file_replaced_meanwhile_is_sent_whole(start, root):
-    """Length, date and tag are those of the file that is sent."""
-
-    class Swapping(Static):
-        def validate_absolute_path(self, root, absolute_path):
-            valid = super().validate_absolute_path(root, absolute_path)
-            os.replace(os.path.join(root, "new"), absolute_path)
+            os.unlink(valid)
+            if replacement == "link":
+                os.symlink(tmp_path / "root_sibling" / "x.txt", valid)
+            elif replacement == "file":
+                os.rename(os.path.join(root, "new"), valid)
             return valid
 
     (root / "new").write_bytes(b"quite another text")
     application = web.Application([(r"/(.*)", Swapping, {"path": str(root)})])
-    answer = start(application).request("/a.txt")
-    assert (answer.status, answer.body) == (200, b"quite another text")
-    assert answer.get("Last-Modified") != DATE
+    for method in ("GET", "HEAD"):
+        answer = start(application).request("/" + name, method)
+        if answer.status == 200:
+            text = b"quite another text" if answer.get("Content-Length") == "18" else TEXT
+            assert answer.body == (text if method == "GET" else b"")
+            assert answer.get("Etag") == f'"{hashlib.sha512(text).hexdigest()}"'
+            assert (answer.get("Last-Modified") == DATE) is (text == TEXT)
+        else:
+            assert answer.status in (403, 404)
+            assert answer.get("Etag") is None
+        (root / "a.txt").unlink(missing_ok=True)
+        (root / "a.txt").write_bytes(TEXT)
+        os.utime(root / "a.txt", (CHANGED, CHANGED))
+        (root / "new").write_bytes(b"quite another text")
 
 
 def test_search_in_several_directories(start, root, tmp_path):
@@ -398,16 +399,16 @@ def test_the_tag_follows_the_file(static, root):
     assert answer.get("Etag") == f'"{hashlib.sha512(b"HELLO WORLD").hexdigest()}"'
 
 
-def test_large_files_do_not_wait_for_a_hash(static, root, monkeypatch):
+def test_large_files_do_not_wait_for_a_hash(static, root):
     (root / "large").write_bytes(b"x" * 1048577)
     (root / "limit").write_bytes(b"x" * 1048576)
     read = []
 
     class Hashing(Static):
         @classmethod
-        def _get_cached_version(cls, abs_path, *known):
+        def _remember(cls, abs_path, *found):
             read.append(os.path.basename(abs_path))
-            return super()._get_cached_version(abs_path, *known)
+            return super()._remember(abs_path, *found)
 
     server = static(Hashing)
     first = server.request("/f/large")

@@ -5,6 +5,7 @@ links are followed must do so too. And when the file is opened, each part of tha
 opened by itself without following links, so that nobody can put another file there in between.
 """
 
+import functools
 import os
 import stat
 from collections.abc import Iterable
@@ -62,6 +63,26 @@ def is_below(path: str, directory: str) -> bool:
     return (path + os.path.sep).startswith(directory)
 
 
+def absolute(path: str) -> str:
+    """`os.path.abspath`; that of a relative path depends on the working directory."""
+    return _normalised(path) if os.path.isabs(path) else os.path.abspath(path)
+
+
+_normalised = functools.lru_cache(maxsize=256)(os.path.abspath)
+
+
+def is_tidy(path: str) -> bool:
+    """Whether a relative path can be joined to a directory without a look at its parts."""
+    return (
+        not _IS_WINDOWS
+        and path != ""
+        and path[0] not in "/."
+        and path[-1] != "/"
+        and "/." not in path
+        and "//" not in path
+    )
+
+
 def is_windows_special(path: str) -> bool:
     """Whether Windows would open something else than the file of that name.
 
@@ -104,9 +125,43 @@ def open_located(located: Located) -> int:
         raise PermissionError(f"{path!r} is in none of the allowed directories")
     if not _CAN_OPEN_STEPWISE:
         return os.open(path, _OPEN)
-    *directories, name = path[len(base) :].strip(os.path.sep).split(os.path.sep)
     here = os.open(base, _PASS_THROUGH)
+    return _open_from(here, path[len(base) :])
+
+
+def open_below(directory: str, path: str) -> tuple[int, str] | None:
+    """Open what a path names if no symbolic link is on the way from the directory to it.
+
+    That alone proves that it lies in the directory, and costs less than `locate`. Where the
+    directory itself leads does not matter.
+
+    :arg directory: absolute and normalised.
+    :arg path: likewise, below the directory by its text.
+    :returns: file descriptor, which the caller closes, and the path with all links resolved; None
+        if it takes `locate` to tell.
+    """
+    if not _CAN_OPEN_STEPWISE:
+        return None
+    rest = path[len(directory) :]
     try:
+        here = os.open(directory, _PASS_THROUGH)
+        try:
+            real = _remembered(directory, os.fstat(here))
+        except BaseException:
+            os.close(here)
+            raise
+        fd = _open_from(here, rest)
+    except (OSError, ValueError):  # ValueError: a NUL character
+        return None
+    if real[-1] == "/":
+        return fd, real + rest.lstrip("/")
+    return fd, real + rest if rest[:1] == "/" else f"{real}/{rest}"
+
+
+def _open_from(here: int, path: str) -> int:
+    """Open a file, starting in the open directory ``here``, which is closed; links are errors."""
+    try:
+        *directories, name = path.strip("/").split("/")
         for directory in directories:
             below = os.open(directory, _PASS_THROUGH | _NO_FOLLOW, dir_fd=here)
             os.close(here)
@@ -133,6 +188,20 @@ def open_regular(path: str) -> tuple[int, os.stat_result]:
         os.close(fd)
         raise
     return fd, found
+
+
+def read_at(fd: int, position: int, size: int) -> bytes:
+    """Read up to ``size`` bytes from an offset; fewer only at the end of the file."""
+    if not hasattr(os, "pread"):
+        os.lseek(fd, position, os.SEEK_SET)
+        return os.read(fd, size)
+    data = os.pread(fd, size, position)
+    while 0 < len(data) < size:
+        more = os.pread(fd, size - len(data), position + len(data))
+        if not more:
+            break
+        data += more
+    return data
 
 
 class NotRegularError(Exception):
@@ -171,9 +240,13 @@ def _real_directory(directory: str) -> str:
     time tells a new directory with a reused inode number from the old one.
     """
     try:
-        now = os.stat(directory)
+        return _remembered(directory, os.stat(directory))
     except (OSError, ValueError):
         return _real_path(directory)
+
+
+def _remembered(directory: str, now: os.stat_result) -> str:
+    """The real path of a directory, given the stat result of where it leads."""
     identity = (now.st_dev, now.st_ino, now.st_ctime_ns)
     known = _real_directories.get(directory)
     if known is not None and known[0] == identity:

@@ -79,6 +79,8 @@ class StaticFileHandler(RequestHandler):
     path: str
     absolute_path: str | None
     modified: datetime.datetime | None
+    _opens = False
+    _fd: int | None = None
     _located: files.Located | None = None
     _stat_result: os.stat_result | None = None
 
@@ -115,26 +117,25 @@ class StaticFileHandler(RequestHandler):
         :arg path: what the route's pattern found.
         :arg include_body: False to stop before the content.
         """
+        # Files are opened before anything is said about them: all that follows is about the one
+        # that is sent, even if another takes its name meanwhile.
+        self._opens = self._serves_plain_files()
         self.path = self.parse_url_path(path)
         absolute_path = self.get_absolute_path(self.root, self.path)
-        self.absolute_path = self.validate_absolute_path(self.root, absolute_path)
-        if self.absolute_path is None:
-            return
-        plain = self._serves_plain_files()
-        located = self._located if plain else None
-        if located is None or not include_body:
-            await self._answer(include_body, None)
-            return
-        # Opened before anything is said about the file: all that follows is about this one, even
-        # if another takes its name meanwhile.
-        fd = self._open(located)
         try:
-            self._stat_result = os.fstat(fd)
-            await self._answer(include_body, fd)
+            self.absolute_path = self.validate_absolute_path(self.root, absolute_path)
+            if self.absolute_path is None:
+                return
+            if self._opens and self._fd is None and self._located is not None:
+                self._fd = self._open(self._located)
+                self._stat_result = os.fstat(self._fd)
+            await self._answer(include_body)
         finally:
-            os.close(fd)
+            if self._fd is not None:
+                os.close(self._fd)
+                self._fd = None
 
-    async def _answer(self, include_body: bool, fd: int | None) -> None:
+    async def _answer(self, include_body: bool) -> None:
         """Everything after the file has been found: headers, conditions, range and content."""
         self.modified = self.get_modified_time()
         self.set_headers()
@@ -165,11 +166,11 @@ class StaticFileHandler(RequestHandler):
         self.set_header("Content-Length", str(length))
         if not include_body:
             return
-        if fd is None:
+        if self._fd is not None:
+            await self._send_file(self._fd, start or 0, length)
+        else:
             assert self.absolute_path is not None
             await self._send(self.get_content(self.absolute_path, start, end))
-        else:
-            await self._send_file(fd, start or 0, length)
 
     async def _send(self, content: bytes | Iterable[bytes]) -> None:
         for chunk in (content,) if isinstance(content, bytes) else content:
@@ -182,10 +183,10 @@ class StaticFileHandler(RequestHandler):
     async def _send_file(self, fd: int, position: int, length: int) -> None:
         if length <= FILE_CHUNK and not self._transforms:
             # Headers and content leave in one piece.
-            self.write(_read(fd, position, length))
+            self.write(files.read_at(fd, position, length))
             return
         while length > 0:
-            chunk = _read(fd, position, min(length, FILE_CHUNK))
+            chunk = files.read_at(fd, position, min(length, FILE_CHUNK))
             if not chunk:
                 return  # The file became shorter; the connection is cut where bytes are missing.
             position += len(chunk)
@@ -235,15 +236,15 @@ class StaticFileHandler(RequestHandler):
 
     def compute_etag(self) -> str | None:
         """The entity tag of the file: its version; see the class for large files."""
-        absolute_path = self.absolute_path
-        if absolute_path is None:
+        if self.absolute_path is None:
             return None
-        known: os.stat_result | None = None
-        if self._located is not None and self._serves_plain_files():
-            known = self._stat()
-            if known.st_size > MAX_HASHED_FILE:
-                return f'"{known.st_mtime_ns:x}-{known.st_size:x}"'
-        version = self._get_cached_version(absolute_path, known)
+        if self._fd is None:
+            version = self._get_cached_version(self.absolute_path)
+        else:
+            found = self._stat()
+            if found.st_size > min(MAX_HASHED_FILE, self.MAX_VERSION_CONTENT_SIZE):
+                return f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
+            version = self._version_of_open_file(self.absolute_path, self._fd, found)
         return f'"{version}"' if version else None
 
     def set_headers(self) -> None:
@@ -326,8 +327,8 @@ class StaticFileHandler(RequestHandler):
         """
         if _IS_WINDOWS and files.is_windows_special(path):
             raise HTTPError(403, "%s is not a file", path)
-        directory = _absolute(root)
-        if _is_tidy(path):
+        directory = files.absolute(root)
+        if files.is_tidy(path):
             return f"{directory}{path}" if directory == os.path.sep else f"{directory}/{path}"
         absolute_path = os.path.abspath(os.path.join(directory, path))
         if not files.is_below(absolute_path, directory):
@@ -346,7 +347,11 @@ class StaticFileHandler(RequestHandler):
             answered.
         :raises HTTPError: 403, it is no file or lies outside; 404, there is nothing.
         """
-        directory = _absolute(root)
+        directory = files.absolute(root)
+        if self._opens and not self.allowed_symlink_directory:
+            opened = self._open_below(directory, absolute_path)
+            if opened is not None:
+                return opened
         located = self._check_inside(directory, absolute_path)
         found = located.stat
         if found is not None and stat.S_ISDIR(found.st_mode) and self.default_filename is not None:
@@ -371,10 +376,31 @@ class StaticFileHandler(RequestHandler):
         if files.is_below(absolute_path, directory):
             if _IS_WINDOWS and files.is_windows_special(absolute_path[len(directory) :]):
                 raise HTTPError(403, "%s is not a file", self.path)
-            located = files.locate(absolute_path, _allowed(directory, self))
+            located = files.locate(
+                absolute_path, _allowed(directory, self.allowed_symlink_directory)
+            )
             if located.base is not None:
                 return located
         raise HTTPError(403, "%s is not in root static directory", self.path)
+
+    def _open_below(self, directory: str, absolute_path: str) -> str | None:
+        """Open a file that no link leads to, and return its real path; None for anything else."""
+        if not files.is_below(absolute_path, directory):
+            return None
+        opened = files.open_below(directory, absolute_path)
+        if opened is None:
+            return None
+        fd, path = opened
+        try:
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode):
+                return None
+            self._fd, fd = fd, -1
+        finally:
+            if fd >= 0:
+                os.close(fd)
+        self._stat_result = found
+        return path
 
     def _open(self, located: files.Located) -> int:
         try:
@@ -509,95 +535,79 @@ class StaticFileHandler(RequestHandler):
         version = cls._get_cached_version(absolute_path)
         if version is not None and isinstance(root, str):
             # Not even a hash of what lies elsewhere.
-            options = settings.get("static_handler_args", {})
-            holder = _Options(options.get("allowed_symlink_directory"))
-            if files.locate(absolute_path, _allowed(_absolute(root), holder)).base is None:
+            instead = settings.get("static_handler_args", {}).get("allowed_symlink_directory")
+            if files.locate(absolute_path, _allowed(files.absolute(root), instead)).base is None:
                 return None
         return version
 
     @classmethod
-    def _get_cached_version(cls, abs_path: str, known: os.stat_result | None = None) -> str | None:
+    def _get_cached_version(cls, abs_path: str) -> str | None:
         """`get_content_version`, once for each state of a file; None when there is none."""
         identity: _Identity | None
         try:
-            found = os.stat(abs_path) if known is None else known
-            identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+            identity = _identity(os.stat(abs_path))
         except (OSError, ValueError):
             identity = None  # content of a subclass that is no file
-        with cls._lock:
-            versions = cls._static_hashes
-            entry = versions.pop(abs_path, None)
-            if entry is not None and entry[0] == identity:
-                versions[abs_path] = entry
-                return entry[1]
+        known = cls._recall(abs_path, identity)
+        if known is not None:
+            return known[1]
         version: str | None
         try:
             version = cls.get_content_version(abs_path)
         except Exception as error:
             gen_log.error("Could not open static file %r: %s", abs_path, error)
             version = None
+        cls._remember(abs_path, identity, version)
+        return version
+
+    @classmethod
+    def _version_of_open_file(cls, abs_path: str, fd: int, found: os.stat_result) -> str | None:
+        """The same for the very file that is going to be sent, whatever its path leads to now."""
+        identity = _identity(found)
+        known = cls._recall(abs_path, identity)
+        if known is not None:
+            return known[1]
+        version = sha512(files.read_at(fd, 0, found.st_size)).hexdigest()
+        cls._remember(abs_path, identity, version)
+        return version
+
+    @classmethod
+    def _recall(
+        cls, abs_path: str, identity: _Identity | None
+    ) -> tuple[_Identity | None, str | None] | None:
+        with cls._lock:
+            versions = cls._static_hashes
+            entry = versions.pop(abs_path, None)
+            if entry is None or entry[0] != identity:
+                return None
+            versions[abs_path] = entry
+            return entry
+
+    @classmethod
+    def _remember(cls, abs_path: str, identity: _Identity | None, version: str | None) -> None:
         with cls._lock:
             versions = cls._static_hashes
             versions[abs_path] = (identity, version)
             while len(versions) > cls.MAX_CACHED_VERSIONS:
                 del versions[next(iter(versions))]
-        return version
 
 
-class _Options:
-    """Stands for a handler where there is none."""
-
-    def __init__(self, allowed_symlink_directory: str | list[str] | None) -> None:
-        self.allowed_symlink_directory = allowed_symlink_directory
+def _identity(found: os.stat_result) -> _Identity:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _allowed(directory: str, handler: StaticFileHandler | _Options) -> tuple[str, ...]:
+def _allowed(directory: str, instead: str | list[str] | None) -> tuple[str, ...]:
     """The directories in which files may really be."""
-    allowed = handler.allowed_symlink_directory
-    if not allowed:
+    if not instead:
         return (directory,)
-    if isinstance(allowed, str):
-        return (_absolute(allowed),)
-    return tuple(map(_absolute, allowed))
-
-
-def _absolute(path: str) -> str:
-    """`os.path.abspath`; for a relative path it depends on the working directory."""
-    return _normalised(path) if os.path.isabs(path) else os.path.abspath(path)
-
-
-_normalised = functools.lru_cache(maxsize=256)(os.path.abspath)
-
-
-def _is_tidy(path: str) -> bool:
-    """Whether joining a path to a directory needs no look at its parts."""
-    return (
-        not _IS_WINDOWS
-        and path != ""
-        and path[0] not in "/."
-        and path[-1] != "/"
-        and "/." not in path
-        and "//" not in path
-    )
+    if isinstance(instead, str):
+        return (files.absolute(instead),)
+    return tuple(map(files.absolute, instead))
 
 
 @functools.lru_cache(maxsize=1024)
 def _http_date(when: datetime.datetime) -> str:
     return httputil.format_timestamp(when)
-
-
-def _read(fd: int, position: int, size: int) -> bytes:
-    """Read up to ``size`` bytes; fewer only at the end of the file."""
-    if not hasattr(os, "pread"):
-        os.lseek(fd, position, os.SEEK_SET)
-        return os.read(fd, size)
-    data = os.pread(fd, size, position)
-    while 0 < len(data) < size:
-        more = os.pread(fd, size - len(data), position + len(data))
-        if not more:
-            break
-        data += more
-    return data
 
 
 _GET_CONTENT: Final[Any] = StaticFileHandler.__dict__["get_content"].__func__
