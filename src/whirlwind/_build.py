@@ -15,6 +15,7 @@ from typing import Literal
 #: Modules that Cython compiles from their ``.py`` file and the ``.pxd`` beside it.
 COMPILED: tuple[str, ...] = (
     "whirlwind.protocol.heads",
+    "whirlwind.protocol.framing",
     "whirlwind.protocol.http1",
     "whirlwind.protocol.headers",
     "whirlwind.httputil.storage",

@@ -1,1 +1,1 @@
-"""Sans-I/O cores: bytes in, events out. Nothing here knows a socket, clock, logger, loop or task."""
+"""Sans-I/O cores: bytes in, events out. Nothing here knows a socket, clock, logger or loop."""

@@ -96,10 +96,8 @@ class HeaderMap:
         """
         if _NAME.fullmatch(name) is None:
             raise HTTPInputError(f"Invalid header name {name!r}")
-        if chars_are_bytes:
-            good = _BYTES_VALUE.fullmatch(value)
-        else:
-            good = _TEXT_VALUE.fullmatch(value)
+        grammar = _BYTES_VALUE if chars_are_bytes else _TEXT_VALUE
+        good = grammar.fullmatch(value)
         if good is None:
             raise HTTPInputError(f"Invalid header value {value!r}")
         if not chars_are_bytes:

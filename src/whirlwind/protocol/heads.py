@@ -1,4 +1,4 @@
-"""What a parser knows of a message head: the start line, the framing, and the field lines as bytes."""
+"""What a parser knows of a message head: start line, framing, and the field lines as bytes."""
 
 
 class Head:

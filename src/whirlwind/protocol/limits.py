@@ -44,13 +44,13 @@ MAX_DISCARD: Final = 1048576
 
 # --- HTTP server waits, in seconds --------------------------------------------------------------
 
-#: From the first byte of a head to its end. Slowloris holds a connection longer than any honest peer.
+#: From the first byte of a head to its end: slowloris needs longer than any honest peer.
 HEADER_TIMEOUT: Final = 10.0
 #: Between two requests of one connection; browsers keep theirs for 60-115 s.
 IDLE_TIMEOUT: Final = 75.0
 #: TLS handshake; asyncio's own default is 60 s.
 TLS_HANDSHAKE_TIMEOUT: Final = 10.0
-#: Reading and dropping what a peer still sends after it was refused; a reset would destroy the answer.
+#: Reading and dropping what a refused peer still sends; a reset would destroy the answer.
 LINGER_TIMEOUT: Final = 2.0
 #: Without progress while an answer waits for a peer that does not read.
 WRITE_TIMEOUT: Final = 60.0

@@ -1,7 +1,7 @@
 """Leaf scanners of the byte cores: how far does a character class reach?
 
-Each function returns the first position in ``data[pos:end]`` whose byte is not in the class (``end``
-when all are). This file is the plain form, on regular expressions built from `CLASSES`;
+Each function returns the first position in ``data[pos:end]`` whose byte is not in the class, or
+``end``. This file is the plain form, on regular expressions built from `CLASSES`;
 ``scan.pxd`` holds the same functions as table loops for the compiled cores. A test compares the two
 on every class and every byte.
 """
