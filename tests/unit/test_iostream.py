@@ -128,6 +128,37 @@ def test_reads_over_many_small_pieces(run: Run, streams: Any) -> None:
     run(main)
 
 
+def test_end_right_behind_the_delimiter(run: Run, streams: Any) -> None:
+    """In chunks that are not searched one by one: the last must not go down with the stream."""
+
+    async def main() -> None:
+        for read in ("read_until", "read_until_regex"):
+            async with streams(read_chunk_size=64) as (writer, reader):
+                pending = getattr(reader, read)(b"done")
+                await writer.write(b"x" * 64)
+                await asyncio.sleep(0.005)
+                await writer.write(b"y" * 60 + b"done")
+                writer.close()
+                assert await pending == b"x" * 64 + b"y" * 60 + b"done"
+
+    run(main)
+
+
+def test_regex_searches_grow_with_the_logarithm(run: Run) -> None:
+    async def main() -> None:
+        writer, reader = stream_pair(read_chunk_size=100)
+        await writer.write(b"x" * 100_000 + b"\n")
+        searches: list[int] = []
+        find = reader._find_end
+        reader._find_end = lambda: (searches.append(1), find())[1]  # type: ignore[method-assign]
+        assert len(await reader.read_until_regex(rb"\s")) == 100_001
+        assert len(searches) < 20
+        writer.close()
+        reader.close()
+
+    run(main)
+
+
 @pytest.mark.parametrize("size", [1, 4096, 65536, 100_000, MB, 5 * MB])
 def test_large_transfers(run: Run, streams: Any, size: int) -> None:
     data = os.urandom(size)

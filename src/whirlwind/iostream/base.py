@@ -16,6 +16,7 @@ from whirlwind.iostream.buffers import Data, WriteBuffer
 from whirlwind.iostream.errors import (
     StreamBufferFullError,
     StreamClosedError,
+    UnsatisfiableReadError,
 )
 from whirlwind.iostream.link import Link
 from whirlwind.iostream.reading import CLOSE, Reading
@@ -238,13 +239,19 @@ class BaseIOStream(Reading):
         self._signal_closed()
 
     def _end_read(self) -> None:
-        """Give a pending read that the end of the stream satisfies its bytes."""
+        """Give a pending read that what came before the end satisfies its bytes."""
+        if self._read_kind != CLOSE:
+            try:
+                end = self._find_end()
+            except UnsatisfiableReadError:
+                end = None
+            if end is not None:
+                self._finish_read(end)
+            return
         # After an error the data may lack its end, which read_until_close has no other way to
         # tell. A reset does not count: some systems report a peer's plain close as one.
         error = self.error
-        if self._read_kind == CLOSE and (
-            error is None or (isinstance(error, OSError) and error.errno in _PEER_GONE)
-        ):
+        if error is None or (isinstance(error, OSError) and error.errno in _PEER_GONE):
             self._finish_read(len(self._read_buffer))
 
     def _signal_closed(self) -> None:

@@ -60,7 +60,9 @@ class Reading:
         self._read_target: memoryview | None = None
         self._read_filled = 0
         self._read_owned = False
+        # How far the buffer was searched, and at what size it is worth searching again.
         self._searched = 0
+        self._next_search = 0
         # Whether the kernel has been seen to have nothing more to read.
         self._drained = False
         self._chunk = _scratch(self.io_loop, self.read_chunk_size)
@@ -162,6 +164,7 @@ class Reading:
         self._read_kind = kind
         self._read_max = None
         self._searched = 0
+        self._next_search = 0
         return future
 
     def _read_to(self, target: memoryview, owned: bool) -> None:
@@ -293,14 +296,19 @@ class Reading:
         budget = STREAM_BYTES_PER_TURN
         while True:
             size = self._fill()
-            if not size or self._read_future is None:
+            if self._read_future is None:
                 return
-            end = self._find_end()
-            if end is not None:
-                self._finish_read(end)
-                return
-            if self._drained:
-                return
+            # Searched again each time the size has doubled, a growing buffer costs a regular
+            # expression no more than twice its length.
+            if self._drained or len(self._read_buffer) >= self._next_search:
+                end = self._find_end()
+                if end is not None:
+                    self._finish_read(end)
+                    return
+                if self._drained or not size:
+                    return
+                if self._read_kind >= DELIMITER:
+                    self._next_search = 2 * len(self._read_buffer)
             budget -= size
             if budget <= 0:
                 # Another stream's turn. Nothing may be left in the kernel to wake us up: a TLS

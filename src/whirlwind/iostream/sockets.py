@@ -42,8 +42,10 @@ class IOStream(BaseIOStream):
         return -1 if sock is None else sock.fileno()
 
     def close_fd(self) -> None:
-        self.socket.close()
-        self.socket = None  # type: ignore[assignment]
+        sock: socket.socket | None = self.socket
+        if sock is not None:
+            sock.close()
+            self.socket = None  # type: ignore[assignment]
 
     def get_fd_error(self) -> Exception | None:
         code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)

@@ -195,11 +195,12 @@ class SSLIOStream(IOStream):
             futures.append(future)
 
     def close_fd(self) -> None:
-        if not self._handshaking and self.error is None:
+        sock: ssl.SSLSocket | None = self.socket
+        if sock is not None and not self._handshaking and self.error is None:
             # What is unread in the kernel turns closing into a reset, which throws away what we
             # wrote and the peer has not read yet; and a server's session tickets come at any time.
             try:
-                self.socket.recv_into(self._chunk)
+                sock.recv_into(self._chunk)
             except (OSError, ValueError):
                 pass
         super().close_fd()
