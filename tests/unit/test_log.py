@@ -219,7 +219,7 @@ def test_rotation_by_size(logger: logging.Logger, tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text("utf-8").endswith("é\x1b\n")
 
 
-def test_rotation_by_time(logger: logging.Logger, tmp_path: Path) -> None:
+def test_s26_rotation_by_time(logger: logging.Logger, tmp_path: Path) -> None:
     prefix = str(tmp_path / "log")
     enable_pretty_logging(
         options(log_file_prefix=prefix, log_rotate_mode="time", log_to_stderr=True), logger

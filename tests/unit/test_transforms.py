@@ -103,12 +103,12 @@ def test_types_are_a_class_attribute_to_extend(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(("size", "expected"), [(0, False), (1023, False), (1024, True)])
-def test_small_bodies_stay_as_they_are(size: int, expected: bool) -> None:
+def test_s38_small_bodies_stay_as_they_are(size: int, expected: bool) -> None:
     headers, chunk, _ = first(body=b"y" * size)
     assert is_compressed(headers, chunk, b"y" * size) is expected
 
 
-def test_defaults() -> None:
+def test_s39_defaults() -> None:
     assert (GZipContentEncoding.GZIP_LEVEL, GZipContentEncoding.MIN_LENGTH) == (6, 1024)
     assert len(GZipContentEncoding.CONTENT_TYPES) == 7
 

@@ -65,7 +65,7 @@ COPIES = [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(erro
 @pytest.mark.parametrize(
     "error", [HTTPError(404, "m %s", "x", reason="R"), MissingArgumentError("q"), Teapot("coffee")]
 )
-def test_copies_keep_everything(error: HTTPError, duplicate: Callable[[Any], Any]) -> None:
+def test_s41_copies_keep_everything(error: HTTPError, duplicate: Callable[[Any], Any]) -> None:
     twin = duplicate(error)
     assert twin is not error
     assert type(twin) is type(error)
@@ -79,6 +79,6 @@ def test_missing_argument() -> None:
     assert str(error) == "HTTP 400: Bad Request (Missing argument q%d)"
 
 
-def test_finish_keeps_its_argument() -> None:
+def test_s42_finish_keeps_its_argument() -> None:
     assert Finish("bye").args == ("bye",)
     assert not issubclass(Finish, HTTPError)
