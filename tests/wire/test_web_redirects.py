@@ -26,7 +26,7 @@ ROUTES = [
     ("/optional(/.*)?", Redirect, {"url": "/to{0}"}),
     ("/braces/(.*)", Redirect, {"url": "/{{x}}/{0}"}),
     ("/arg/(.*)", Redirect, {"url": "/x?q={0}"}),
-    ("/root/(.*)", Redirect, {"url": "/{0}"}),
+    ("/slash/(.*)", Redirect, {"url": "/{0}"}),
     ("/raw/(.*)", Redirect, {"url": "{0}"}),
     ("/cdn/(.*)", Redirect, {"url": "//cdn.example/{0}"}),
     ("/host/(.*)", Redirect, {"url": "http://{0}.example.com/"}),
@@ -59,7 +59,7 @@ def redirects(start):
         ("/braces/y", "/{x}/y"),
         ("/swap/a/b?x={0}", "/new/b/a?x=%7B0%7D"),
         ("/arg/a%26b", "/x?q=a&b"),
-        ("/root/x", "/x"),
+        ("/slash/x", "/x"),
         ("/raw/x", "x"),
         ("/cdn/x", "//cdn.example/x"),
         ("/cdn//x", "//cdn.example//x"),
@@ -84,13 +84,13 @@ def test_redirect_handler_is_for_get(redirects):
 @pytest.mark.parametrize(
     "target",
     [
-        "/root//evil.com",
-        "/root/%2fevil.com",
-        "/root///evil.com",
-        "/root/%5cevil.com",
-        "/root/\\evil.com",
-        "/root/%09/evil.com",
-        "/root/%0d%0a/evil.com",
+        "/slash//evil.com",
+        "/slash/%2fevil.com",
+        "/slash///evil.com",
+        "/slash/%5cevil.com",
+        "/slash/\\evil.com",
+        "/slash/%09/evil.com",
+        "/slash/%0d%0a/evil.com",
         "/raw//%2fevil.com",
         "/raw/http://evil.com",
         "/raw/http:%2fevil.com",
@@ -303,5 +303,5 @@ def test_redirect_sends_the_reference_as_it_is(serve, url):
 
 def test_pipelined_redirects(redirects):
     with redirects.connect() as connection:
-        connection.send(build("/fixed") + build("/temporary") + build("/root//x"))
+        connection.send(build("/fixed") + build("/temporary") + build("/slash//x"))
         assert [connection.read().status for _ in range(3)] == [301, 302, 400]
