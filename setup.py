@@ -26,7 +26,12 @@ ASAN = os.environ.get("WHIRLWIND_ASAN") == "1"
 DIRECTIVES = {
     "language_level": 3,
     "annotation_typing": False,  # C types come from the .pxd; annotations are for readers and mypy
-    "binding": True,  # functions keep __signature__, __module__ and can be methods
+    "nonecheck": True,  # an attribute of None raises, as in the plain form, rather than crashes
+    # A bound function trusts its first argument: RequestHandler.finish("text") would crash the
+    # process. A method descriptor checks it; "clinic" keeps signatures for inspect and help().
+    "binding": False,
+    "embedsignature": True,
+    "embedsignature.format": "clinic",
     "freethreading_compatible": True,  # the cores keep no module state
 }
 

@@ -147,6 +147,22 @@ class TestCompiling:
         file.write_text(file.read_text().replace("Double", "Two of it"))
         assert "Two of it" in built()
 
+    def test_a_method_without_its_object_is_an_error_and_no_crash(self, small) -> None:
+        package = small / "src/whirlwind"
+        (package / "one.py").write_text(
+            "class Box:\n    def put(self, thing, where=None):\n        self.thing = thing\n"
+        )
+        (package / "one.pxd").write_text("cdef class Box:\n    cdef public object thing\n")
+        run(small, "setup.py", "-q", "build_ext", "--inplace", WHIRLWIND_EXTENSIONS="1")
+        code = (
+            "import inspect\nfrom whirlwind.one import Box\n"
+            "print(inspect.signature(Box.put))\n"
+            "try: Box.put('text', 'more')\nexcept TypeError as error: print(type(Box.put), error)"
+        )
+        told = run(small, "-c", code, PYTHONPATH="src")
+        assert told.returncode == 0, told.stderr
+        assert told.stdout.startswith("(self, /, thing, where=None)\n<class 'method_descriptor'>")
+
     def test_a_module_that_is_no_longer_compiled_loses_its_extension(self, small) -> None:
         run(small, "setup.py", "-q", "build_ext", "--inplace")
         assert in_place(small) == ["one", "two"]
