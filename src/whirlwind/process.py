@@ -115,6 +115,8 @@ class _Supervisor:
     def _fork(self, number: int) -> bool:
         """Start a child; returns True in it."""
         global _task_id
+        # Asked before: from Python 3.12 on, asyncio forgets the loop in the child.
+        current = IOLoop.current(instance=False)
         pid = os.fork()
         if pid:
             self.children[pid] = number
@@ -122,7 +124,6 @@ class _Supervisor:
         # Children that share the parent's generator would draw the same "random" numbers.
         random.seed(int(hexlify(os.urandom(16)), 16))
         _task_id = number
-        current = IOLoop.current(instance=False)
         if current is not None:
             cast("Any", current)._renew_after_fork()
         else:

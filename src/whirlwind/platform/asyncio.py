@@ -68,16 +68,14 @@ class BaseAsyncIOLoop(IOLoop):
         """In a child process: leave the shared kernel queue behind and take a loop of its own."""
         _forked_away.append(self.asyncio_loop)
         IOLoop._ioloop_for_asyncio.pop(self.asyncio_loop, None)
-        current = _loop_of_thread() is self.asyncio_loop
-        loop = new_event_loop()
+        loop = type(self.asyncio_loop)()
         IOLoop._ioloop_for_asyncio[loop] = self
         self._set_asyncio_loop(loop)
         for fd in self.readers:
             self.selector_loop.add_reader(fd, self._handle_events, fd, IOLoop.READ)
         for fd in self.writers:
             self.selector_loop.add_writer(fd, self._handle_events, fd, IOLoop.WRITE)
-        if current:
-            self.make_current()
+        asyncio.set_event_loop(loop)
 
     def close(self, all_fds: bool = False) -> None:
         if self.closing and self.asyncio_loop.is_closed():
@@ -281,16 +279,20 @@ def _has_readers(loop: asyncio.AbstractEventLoop) -> bool:
 
 def __getattr__(name: str) -> Any:
     # Made on first use: from Python 3.14 on, even naming the base class warns.
-    if name == "AnyThreadEventLoopPolicy" and hasattr(asyncio, "DefaultEventLoopPolicy"):
-        return _any_thread_policy()
+    if name == "AnyThreadEventLoopPolicy":
+        policy = _any_thread_policy()
+        if policy is not None:
+            return policy
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @functools.cache
-def _any_thread_policy() -> type:
+def _any_thread_policy() -> type | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        base: Any = asyncio.DefaultEventLoopPolicy
+        base: Any = getattr(asyncio, "DefaultEventLoopPolicy", None)
+    if base is None:
+        return None
 
     class AnyThreadEventLoopPolicy(base):  # type: ignore[misc]
         """An event loop policy that makes a loop in any thread that asks for one.
