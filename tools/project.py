@@ -52,10 +52,10 @@ def demo(arguments: list[str]) -> int:
     """Serve examples/demo until interrupted."""
     python = environment(VENV, sys.executable, dev=False)
     build(python)
-    try:
-        return run([python, "examples/demo/app.py", *arguments])
-    except KeyboardInterrupt:
-        return 0
+    command = [python, "examples/demo/app.py", *arguments]
+    if os.name == "posix":
+        os.execv(python, command)  # Ctrl-C is the demo's own then, and it ends in its own time
+    return run(command)
 
 
 def lint(arguments: list[str]) -> int:
