@@ -109,6 +109,7 @@ class IOLoop(Configurable):
     # What streams keep here: their registrations, and memory to read into.
     _links: set[Any]
     _scratch: bytearray
+    _spare: list[bytearray] | None
 
     @classmethod
     def configure(cls, impl: str | type[Configurable] | None, **kwargs: Any) -> None:

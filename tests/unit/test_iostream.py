@@ -199,6 +199,29 @@ def test_memory_is_bounded_by_what_arrived(run: Run) -> None:
     run(main)
 
 
+def test_large_reads_at_the_same_time_do_not_share_memory(run: Run) -> None:
+    async def main() -> None:
+        size = 500_000
+        pairs = [stream_pair() for _ in range(3)]
+        for _ in range(2):
+            pending = [reader.read_bytes(size) for _, reader in pairs]
+            for offset in range(0, size, 100_000):
+                await gen.multi(
+                    [
+                        writer.write(bytes([number]) * 100_000)
+                        for number, (writer, _) in enumerate(pairs)
+                    ]
+                )
+                assert not any(future.done() for future in pending) or offset == 400_000
+            results = await gen.multi(pending)
+            assert results == [bytes([number]) * size for number in range(3)]
+        for pair in pairs:
+            for stream in pair:
+                stream.close()
+
+    run(main)
+
+
 def test_concurrent_writes_arrive_in_order(run: Run, streams: Any) -> None:
     async def main() -> None:
         async with streams() as (writer, reader):

@@ -47,6 +47,7 @@ class BaseAsyncIOLoop(IOLoop):
         self.closing = False
         self._links = set()
         self._scratch = bytearray(STREAM_CHUNK_SIZE)
+        self._spare = None
         known = IOLoop._ioloop_for_asyncio
         # Loops that asyncio.run closed are never told to us: forget them when a new one comes.
         for loop in [loop for loop in known if loop.is_closed()]:
