@@ -90,7 +90,12 @@ class ServerThread:
         else:
             sockets = netutil.bind_sockets(0, "127.0.0.1", family=socket.AF_INET)
             self.address = sockets[0].getsockname()
-        self.server.add_sockets(sockets)
+        try:
+            self.server.add_sockets(sockets)
+        except BaseException:
+            for sock in sockets:
+                sock.close()
+            raise
         self._started.set_result(None)
         await self._stopping.wait()
         self.server.stop()
