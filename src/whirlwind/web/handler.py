@@ -13,10 +13,10 @@ from whirlwind.httputil import HTTPServerRequest
 from whirlwind.iostream import IOStream, StreamClosedError
 from whirlwind.log import app_log, gen_log
 from whirlwind.protocol.errors import HTTPInputError, ProtocolError
-from whirlwind.web.arguments import ArgumentsMixin
-from whirlwind.web.cookies import CookiesMixin
 from whirlwind.web.errors import Finish, HTTPError
 from whirlwind.web.response import ResponseBase, note_originals
+from whirlwind.web.signed_cookies import SignedCookiesMixin
+from whirlwind.web.xsrf import XsrfMixin
 
 if TYPE_CHECKING:
     from whirlwind.web.application import Application
@@ -27,7 +27,7 @@ def _unimplemented_method(self: "RequestHandler", *args: str, **kwargs: str) -> 
     raise HTTPError(405)
 
 
-class RequestHandler(ResponseBase, ArgumentsMixin, CookiesMixin):
+class RequestHandler(ResponseBase, XsrfMixin, SignedCookiesMixin):
     """Base class of request handlers: override at least one of the HTTP methods.
 
     A new instance answers each request. Methods may be plain or coroutines, or return any awaitable;

@@ -521,6 +521,10 @@ class ResponseBase:
                 k: self.decode_argument(v, name=k) for k, v in self._raw_kwargs.items()
             }
         self._raw_args = self._raw_kwargs = None
+        # Read at request time, as all settings are; without them this costs two lookups.
+        settings = self.application.settings
+        if "xsrf_cookies" in settings or "cross_origin_protection" in settings:
+            self._ww_check_cross_site()
 
     def fail(self, error: Exception) -> None:
         """A stage raised: answer accordingly, and let a waiting body go on."""

@@ -1,0 +1,248 @@
+"""Values that a client may keep but not change: text with a time and a signature.
+
+The formats are Tornado's, so that values signed by either are understood by the other. Version 2::
+
+    2|<key version>|<time>|<name>|<base64 of the value>|<HMAC-SHA256 in hex>
+
+Each field between the first and the last is written ``<length>:<field>``, and everything before the
+signature is signed, so no byte can move from one field to another. Version 1 is
+``<base64>|<time>|<HMAC-SHA1 in hex>`` over the name and the two fields without separators; it can
+still be read. A signed value can be read by anybody: it is authentic, not secret.
+"""
+
+import binascii
+import hashlib
+import hmac
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+from whirlwind._public import claim
+from whirlwind.escape import utf8
+from whirlwind.log import gen_log
+
+#: Oldest version that `decode_signed_value` understands.
+MIN_SUPPORTED_SIGNED_VALUE_VERSION: Final = 1
+#: Newest version that it understands.
+MAX_SUPPORTED_SIGNED_VALUE_VERSION: Final = 2
+#: Version that `create_signed_value` writes unless told otherwise.
+DEFAULT_SIGNED_VALUE_VERSION: Final = 2
+#: Oldest version that `decode_signed_value` accepts unless told otherwise.
+DEFAULT_SIGNED_VALUE_MIN_VERSION: Final = 1
+
+#: One key, or keys by their version.
+Secret = str | bytes | Mapping[int, str] | Mapping[int, bytes] | Mapping[int, str | bytes]
+
+_DAY: Final = 86400
+#: How far ahead the time of a version 1 value may lie. Digits at the end of its base64 text could
+#: be moved to the front of the time without a change of the signature; they would put it far ahead.
+_V1_FUTURE: Final = 31 * _DAY
+
+_LENGTH = re.compile(rb"([0-9]{1,9}):")
+# A client's digits are not turned into a number without bound: int() is quadratic.
+_INTEGER = re.compile(rb"-?[0-9]{1,20}")
+
+
+class _Fields(NamedTuple):
+    """What a version 2 value says, signed or not."""
+
+    key_version: int
+    timestamp: bytes
+    name: bytes
+    encoded: bytes
+    signature: bytes
+    signed: bytes
+
+
+def create_signed_value(
+    secret: Secret,
+    name: str | bytes,
+    value: str | bytes,
+    version: int | None = None,
+    clock: Callable[[], float] | None = None,
+    key_version: int | None = None,
+) -> bytes:
+    """Sign a value together with a name and the present time.
+
+    :arg secret: the key; or a dict of keys by version, of which ``key_version`` names one.
+    :arg name: what the value is for; it cannot be passed off as the value of another name.
+    :arg value: str (as UTF-8) or bytes, any bytes.
+    :arg version: of the format, 1 or 2, by default ``DEFAULT_SIGNED_VALUE_VERSION``.
+    :arg clock: replaces ``time.time``: seconds since the epoch.
+    :arg key_version: number of the key; version 2 values state it even if there is one key.
+    :returns: ASCII bytes (with an ASCII name).
+    :raises ValueError: an unknown version, or keys by version without ``key_version``.
+    :raises KeyError: there is no key of that version.
+    """
+    if version is None:
+        version = DEFAULT_SIGNED_VALUE_VERSION
+    timestamp = b"%d" % int((clock or time.time)())
+    encoded = binascii.b2a_base64(utf8(value), newline=False)
+    if version == 1:
+        if isinstance(secret, Mapping):
+            raise ValueError("signed values of version 1 have no key version: give a single secret")
+        signature = signature_v1(secret, name, encoded, timestamp)
+        return b"|".join((encoded, timestamp, signature))
+    if version != 2:
+        raise ValueError(f"unsupported version of signed values: {version!r}")
+    if isinstance(secret, Mapping):
+        if key_version is None:
+            raise ValueError("key_version must say which key of the secret signs")
+        if key_version not in secret:
+            raise KeyError(f"secret has no key of version {key_version!r}")
+        secret = secret[key_version]
+    fields = (str(key_version or 0).encode("ascii"), timestamp, utf8(name), encoded)
+    signed = b"2|" + b"".join([b"%d:%b|" % (len(field), field) for field in fields])
+    return signed + signature_v2(secret, signed)
+
+
+def decode_signed_value(
+    secret: Secret,
+    name: str | bytes,
+    value: str | bytes | None,
+    max_age_days: float = 31,
+    clock: Callable[[], float] | None = None,
+    min_version: int | None = None,
+) -> bytes | None:
+    """Read a signed value, if it is authentic and not too old.
+
+    Whatever a client made of it is no error here: everything that does not verify is None.
+
+    :arg secret: as it was for :func:`create_signed_value`; of several keys, the one whose version
+        the value states is tried.
+    :arg name: the name it was signed with.
+    :arg value: the signed value; None and empty values are None.
+    :arg max_age_days: days after which it is of no use any more.
+    :arg clock: replaces ``time.time``.
+    :arg min_version: refuse older formats, by default ``DEFAULT_SIGNED_VALUE_MIN_VERSION``.
+    :returns: the value as bytes, or None.
+    :raises ValueError: ``min_version`` is newer than any known version.
+    """
+    if min_version is None:
+        min_version = DEFAULT_SIGNED_VALUE_MIN_VERSION
+    if min_version > MAX_SUPPORTED_SIGNED_VALUE_VERSION:
+        raise ValueError(f"unsupported min_version of signed values: {min_version!r}")
+    data = _as_bytes(value)
+    if not data:
+        return None
+    # All timestamps are compared with one moment.
+    now = (clock or time.time)()
+    oldest = now - max_age_days * _DAY
+    # No version 1 value begins like this: base64 text has four characters or none.
+    if data.startswith(b"2|"):
+        return _decode_v2(secret, utf8(name), data, oldest)
+    if min_version > 1 or isinstance(secret, Mapping):
+        return None
+    return _decode_v1(secret, name, data, oldest, now + _V1_FUTURE)
+
+
+def get_signature_key_version(value: str | bytes) -> int | None:
+    """The version of the key that a value says it was signed with; nothing is verified.
+
+    :arg value: a signed value.
+    :returns: the version; None if it states none, as version 1 does, or is malformed.
+    """
+    data = _as_bytes(value)
+    fields = _split_v2(data) if data else None
+    return None if fields is None else fields.key_version
+
+
+def signature_v1(secret: str | bytes, *parts: str | bytes) -> bytes:
+    """The version 1 signature, in hex, of parts one after the other."""
+    mac = hmac.new(utf8(secret), digestmod=hashlib.sha1)
+    for part in parts:
+        mac.update(utf8(part))
+    return mac.hexdigest().encode("ascii")
+
+
+def signature_v2(secret: str | bytes, signed: bytes) -> bytes:
+    """The version 2 signature, in hex."""
+    return hmac.digest(utf8(secret), signed, "sha256").hex().encode("ascii")
+
+
+def _as_bytes(value: str | bytes | None) -> bytes | None:
+    """A value as bytes; None where text can not be."""
+    try:
+        return utf8(value)
+    except UnicodeEncodeError:
+        return None
+
+
+def _decode_v1(
+    secret: str | bytes, name: str | bytes, data: bytes, oldest: float, newest: float
+) -> bytes | None:
+    parts = data.split(b"|", 3)
+    if len(parts) != 3:
+        return None
+    encoded, timestamp, signature = parts
+    if not hmac.compare_digest(signature, signature_v1(secret, name, encoded, timestamp)):
+        gen_log.warning("Invalid cookie signature: %.60r", name)
+        return None
+    seconds = _integer(timestamp)
+    if seconds is None:
+        return None
+    # Names in the log, not values: a value that only seems too new could still be used.
+    if seconds < oldest:
+        gen_log.warning("Expired cookie: %.60r", name)
+        return None
+    if seconds > newest:
+        gen_log.warning("Cookie timestamp in future: %.60r", name)
+        return None
+    if timestamp.startswith(b"0"):
+        gen_log.warning("Tampered cookie: the time of %.60r begins with a zero", name)
+        return None
+    return _from_base64(encoded)
+
+
+def _decode_v2(secret: Secret, name: bytes, data: bytes, oldest: float) -> bytes | None:
+    fields = _split_v2(data)
+    if fields is None:
+        return None
+    if isinstance(secret, Mapping):
+        if fields.key_version not in secret:
+            return None
+        secret = secret[fields.key_version]
+    if not hmac.compare_digest(fields.signature, signature_v2(secret, fields.signed)):
+        return None
+    if fields.name != name:
+        return None
+    seconds = _integer(fields.timestamp)
+    if seconds is None or seconds < oldest:
+        return None
+    return _from_base64(fields.encoded)
+
+
+def _split_v2(data: bytes) -> _Fields | None:
+    if not data.startswith(b"2|"):
+        return None
+    fields = []
+    start = 2
+    for _ in range(4):
+        match = _LENGTH.match(data, start)
+        if match is None:
+            return None
+        start = match.end()
+        end = start + int(match[1])
+        if data[end : end + 1] != b"|":
+            return None
+        fields.append(data[start:end])
+        start = end + 1
+    key_version = _integer(fields[0])
+    if key_version is None:
+        return None
+    return _Fields(key_version, fields[1], fields[2], fields[3], data[start:], data[:start])
+
+
+def _integer(text: bytes) -> int | None:
+    return int(text) if _INTEGER.fullmatch(text) else None
+
+
+def _from_base64(text: bytes) -> bytes | None:
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except binascii.Error:
+        return None
+
+
+claim("whirlwind.web", create_signed_value, decode_signed_value, get_signature_key_version)
