@@ -65,7 +65,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         # Configurable: __new__ has called initialize() with these arguments.
         pass
 
-    def initialize(  # noqa: PLR0913
+    def initialize(
         self,
         request_callback: HTTPServerConnectionDelegate | Callable[[HTTPServerRequest], None],
         no_keep_alive: bool = False,
@@ -105,7 +105,6 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         self._write_timeout = _or(write_timeout, limits.WRITE_TIMEOUT)
         self._body_timeout = body_timeout or 0.0
         self._sites: dict[asyncio.AbstractEventLoop, Site] = {}
-        self._listeners: dict[int, asyncio.AbstractServer] = {}
         self._draining = False
 
     @classmethod
@@ -135,9 +134,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         for sock in sockets:
             fd = sock.fileno()
             self._sockets[fd] = sock
-            self._listeners[fd] = _serve(loop, factory, sock, context)
             # TCPServer.stop() calls these before it closes the sockets.
-            self._handlers[fd] = self._listeners[fd].close
+            self._handlers[fd] = _serve(loop, factory, sock, context)
 
     def _site(self, loop: asyncio.AbstractEventLoop) -> Site:
         site = self._sites.get(loop)
@@ -163,7 +161,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         if type(self).start_request is not HTTPServer.start_request:
             return None
         target = self.request_callback
-        direct = getattr(target, "direct_entry", None)
+        direct = getattr(target, "_ww_direct_entry", None)
         if direct is not None:
             entry: DirectApplication | None = direct()
             return entry
@@ -294,8 +292,11 @@ def _serve(
     factory: Callable[[], Any],
     sock: socket.socket,
     context: ssl.SSLContext | None,
-) -> asyncio.AbstractServer:
-    """Accept on ``sock`` from now on, whether the loop runs already or is only going to."""
+) -> Callable[[], object]:
+    """Accept on ``sock`` from now on, whether the loop runs already or is only going to.
+
+    :returns: what stops accepting; the socket is still to be closed then.
+    """
     options: dict[str, Any] = {"sock": sock, "start_serving": False}
     if context is not None:
         options["ssl"] = context
@@ -306,15 +307,20 @@ def _serve(
     else:
         server = _finish_now(loop.create_server(factory, backlog=limits.LISTEN_BACKLOG, **options))
     _finish_now(server.start_serving())
-    return server
+    if isinstance(loop, asyncio.SelectorEventLoop):
+        # asyncio's Server.close() fails the connections that are just being accepted, with an
+        # AssertionError in the log; not to look at the socket any more is all that is needed.
+        return functools.partial(loop.remove_reader, sock)
+    closer: Callable[[], object] = server.close
+    return closer
 
 
 def _finish_now(coro: Coroutine[Any, Any, Any]) -> Any:
     """Run a coroutine of a loop that has nothing to wait for, outside of any task.
 
     ``create_server`` with a socket and ``start_serving`` do all they have to do in their first
-    step; the bare ``sleep(0)`` that asyncio adds at the end only lets other callbacks run. Tornado's
-    ``listen`` works before the loop does, and this is what lets ours.
+    step; the bare ``sleep(0)`` that asyncio adds at the end only lets other callbacks run.
+    Tornado's ``listen`` works before the loop does, and this is what lets ours.
     """
     try:
         coro.send(None)

@@ -82,7 +82,7 @@ class HTTPServerRequest(RequestStorage):
             return time.time() - self._start_time
         return self._finish_time - self._start_time
 
-    def get_ssl_certificate(self, binary_form: bool = False) -> None | dict[str, Any] | bytes:
+    def get_ssl_certificate(self, binary_form: bool = False) -> dict[str, Any] | bytes | None:
         """The client's TLS certificate, if it sent one that was verified.
 
         :arg binary_form: DER bytes rather than the dict of `ssl.SSLSocket.getpeercert`.

@@ -22,6 +22,31 @@ _NO_BODY = b""
 class RequestStorage:
     """Slots and lazy attributes; `HTTPServerRequest` documents them."""
 
+    def _set(self, headers: HTTPHeaders | None, context: Any, now: float) -> None:
+        self._head: RequestHead | None = None
+        self.method: Any = None
+        self.uri: Any = None
+        self.connection: Any = None
+        self.server_connection: Any = None
+        self._context = context
+        self._start_time = now
+        self._finish_time: float | None = None
+        self.body = _NO_BODY
+        self._body_future: Any = None
+        self._headers = headers
+        self._version: str | None = None
+        self._path = ""
+        self._query = ""
+        self._host: str | None = None
+        self._host_name: str | None = None
+        self._remote_ip: Any = None
+        self._protocol: str | None = None
+        self._query_arguments: dict[str, list[bytes]] | None = None
+        self._body_arguments: dict[str, list[bytes]] | None = None
+        self._arguments: dict[str, list[bytes]] | None = None
+        self._files: dict[str, list[HTTPFile]] | None = None
+        self._cookies: SimpleCookie | None = None
+
     def adopt(self, head: RequestHead, connection: Any, context: Any, now: float) -> None:
         """Become the request that a parser has read.
 
@@ -46,31 +71,6 @@ class RequestStorage:
             # Refused before anything is built from them; the arguments themselves wait.
             if self._query.count("&") >= max_query_arguments():
                 raise ProtocolError(400, "too many query arguments")
-
-    def _set(self, headers: HTTPHeaders | None, context: Any, now: float) -> None:
-        self._head: RequestHead | None = None
-        self.method: str | None = None
-        self.uri: str | None = None
-        self.connection: Any = None
-        self.server_connection: Any = None
-        self._context = context
-        self._start_time = now
-        self._finish_time: float | None = None
-        self.body = _NO_BODY
-        self._body_future: Any = None
-        self._headers = headers
-        self._version: str | None = None
-        self._path = ""
-        self._query = ""
-        self._host: str | None = None
-        self._host_name: str | None = None
-        self._remote_ip: Any = None
-        self._protocol: str | None = None
-        self._query_arguments: dict[str, list[bytes]] | None = None
-        self._body_arguments: dict[str, list[bytes]] | None = None
-        self._arguments: dict[str, list[bytes]] | None = None
-        self._files: dict[str, list[HTTPFile]] | None = None
-        self._cookies: SimpleCookie | None = None
 
     def lacks(self, field: int) -> bool:
         """Whether a field of ``scan.FIELD_IDS`` is known to be absent, without making `headers`."""
@@ -263,5 +263,5 @@ class RequestStorage:
             # One name that http.cookies refuses must not cost the others.
             try:
                 jar[name] = value
-            except Exception:  # noqa: S112, PERF203
+            except Exception:
                 continue

@@ -38,8 +38,11 @@ def start_now(coro: Coroutine[Any, Any, _T], loop: asyncio.AbstractEventLoop) ->
 
 if sys.version_info >= (3, 12):
 
-    def _start(coro: Coroutine[Any, Any, _T], loop: asyncio.AbstractEventLoop) -> Any:
-        return asyncio.Task(coro, loop=loop, eager_start=True)
+    def _start(
+        coro: Coroutine[Any, Any, _T], loop: asyncio.AbstractEventLoop
+    ) -> "asyncio.Task[_T]":
+        task = asyncio.Task(coro, loop=loop, eager_start=True)
+        return task
 
 else:
 
@@ -52,7 +55,9 @@ else:
             self.callback = callback
             self.context = context
 
-    def _start(coro: Coroutine[Any, Any, _T], loop: asyncio.AbstractEventLoop) -> Any:
+    def _start(
+        coro: Coroutine[Any, Any, _T], loop: asyncio.AbstractEventLoop
+    ) -> "asyncio.Task[_T]":
         step = _FirstStep()
         instance: Any = loop
         try:

@@ -11,7 +11,7 @@ import whirlwind.protocol.scan as scan
 import whirlwind.protocol.states as states
 from whirlwind.protocol import limits
 from whirlwind.protocol.errors import ProtocolError
-from whirlwind.protocol.heads import Head
+from whirlwind.protocol.heads import Head  # noqa: TC001  (a name of the .pxd)
 
 _MAX_CHUNK_LINE: Final = limits.MAX_CHUNK_LINE
 

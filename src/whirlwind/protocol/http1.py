@@ -109,7 +109,7 @@ class MessageParser(BodyParser):
                 raise ProtocolError(400, "more than one empty line before the start line")
             self._searched = size
         if self._eof:
-            if size and self._tail not in (b"\r\n", b"\n"):
+            if self._tail is not None and bytes(self._tail[:3]) not in (b"", b"\r\n", b"\n"):
                 raise ProtocolError(400, "connection closed within a head")
             self._state = states.CLOSED
         return states.NEED_DATA

@@ -38,6 +38,8 @@ MAX_PIPELINE_BUFFER: Final = 262144
 MAX_REQUESTS_PER_TURN: Final = 64
 #: Bytes of collected answers after which a pipelined batch is written out.
 MAX_CORKED_BYTES: Final = 65536
+#: Writes in a row that an awaiting handler gets answered without a turn of the loop.
+MAX_UNYIELDING_WRITES: Final = 16
 #: Bytes of a body that are read and dropped when the answer was given before they came, so that the
 #: connection can go on; also what a closing connection reads, times 16, before it is reset.
 MAX_DISCARD: Final = 1048576

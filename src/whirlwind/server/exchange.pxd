@@ -25,6 +25,7 @@ cdef class ExchangeBase:
     cdef public long long discarded
     cdef public bint continue_due
     cdef public int _state
+    cdef bint _gone
     cdef bint _chunked
     cdef long long _left
     cdef public object _close_callback
@@ -32,7 +33,7 @@ cdef class ExchangeBase:
     cpdef object attach(self, Outlet conn, object method, int minor, bint keep_alive)
     cpdef bint is_finished(self)
     cpdef bint is_fresh(self)
-    @cython.locals(head=bytes)
+    @cython.locals(head=bytes, conn=Outlet)
     cpdef object respond(self, int code, str reason, HeaderMap headers, bytes body)
     @cython.locals(head=bytes)
     cpdef object start(self, int code, str reason, HeaderMap headers, bytes chunk)
@@ -46,4 +47,6 @@ cdef class ExchangeBase:
     cpdef bint is_lost(self)
     cpdef object cut(self)
     cpdef object refused(self)
+    cpdef object release(self)
+    @cython.locals(receiver=object)
     cpdef object lost(self)

@@ -8,11 +8,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from whirlwind.httputil.delegates import HTTPConnection
-from whirlwind.httputil.start_line import ResponseStartLine
 from whirlwind.protocol.errors import HTTPOutputError
 from whirlwind.protocol.headers import HeaderMap, encode_head, is_sendable
 from whirlwind.server.outlet import Outlet
-
 
 _FRESH: Final = 0
 _HEAD_SENT: Final = 1
@@ -50,6 +48,7 @@ class ExchangeBase:
         self.discarded = 0
         self.continue_due = False
         self._state = _FRESH
+        self._gone = False
         self._chunked = False
         self._left = -1
         self._close_callback: Callable[[], object] | None = None
@@ -69,7 +68,7 @@ class ExchangeBase:
         """
         if self._state != _FRESH:
             raise HTTPOutputError("The response was already started")
-        if self.conn.closed:
+        if self._gone or self.conn.closed:
             self._state = _FINISHED
             return self.conn.failed()
         head = self._start(code, reason, headers)
@@ -91,15 +90,16 @@ class ExchangeBase:
         if self._left > 0:
             self._too_short()
         self._state = _FINISHED
-        done = self.conn.written()
-        self.conn.response_finished(self)
+        conn = self.conn
+        done = conn.written() if conn.is_blocked() else conn.done
+        conn.response_finished(self)
         return done
 
     def start(self, code: int, reason: str, headers: HeaderMap, chunk: bytes) -> Awaitable[None]:
         """Send the head of an answer and perhaps its first bytes."""
         if self._state != _FRESH:
             raise HTTPOutputError("The response was already started")
-        if self.conn.closed:
+        if self.is_lost():
             self._state = _HEAD_SENT
             return self.conn.failed()
         head = self._start(code, reason, headers)
@@ -151,13 +151,13 @@ class ExchangeBase:
         """Count body bytes against Content-Length (RFC 9110 section 8.6)."""
         if self._left >= 0:
             if size > self._left:
-                self.conn.abort()
+                self.conn.close()
                 raise HTTPOutputError("Tried to write more data than Content-Length")
             self._left -= size
 
     def _too_short(self) -> None:
         left = self._left
-        self.conn.abort()
+        self.conn.close()
         raise HTTPOutputError(f"Tried to write {left} bytes less than Content-Length")
 
     def send_body(self, chunk: bytes) -> Awaitable[None]:
@@ -166,7 +166,7 @@ class ExchangeBase:
             raise HTTPOutputError(
                 "The response is finished" if self._state == _FINISHED else "No head was sent yet"
             )
-        if self.conn.closed:
+        if self.is_lost():
             return self.conn.failed()
         if chunk:
             self.conn.send(self._frame(chunk))
@@ -178,17 +178,17 @@ class ExchangeBase:
             if self._state == _FINISHED:
                 return
             raise HTTPOutputError("No head was sent yet")
-        if self._left > 0 and not self.conn.closed:
+        if self._left > 0 and not self.is_lost():
             self._too_short()
         self._state = _FINISHED
-        if not self.conn.closed:
+        if not self.is_lost():
             if self._chunked:
                 self.conn.send(b"0\r\n\r\n")
             self.conn.response_finished(self)
 
     def is_lost(self) -> bool:
-        """Whether the peer is gone."""
-        return self.conn.closed
+        """Whether nobody is there any more to read what is written."""
+        return self._gone or self.conn.is_gone()
 
     def cut(self) -> None:
         """Give up an answer that was begun: what was sent leaves, its end does not."""
@@ -196,23 +196,28 @@ class ExchangeBase:
             self._state = _FINISHED
             self.keep_alive = False
             self._close_callback = None
-            if not self.conn.closed:
+            if not self.is_lost():
                 self.conn.close()
 
     def refused(self) -> None:
         """The connection has answered in the application's place."""
+        self._gone = True
         self.lost()
-        self._state = _FINISHED
+
+    def release(self) -> None:
+        """Let go of the application: it refers to this exchange, which closes a circle."""
+        self.receiver = self.owner = self.request = self.backlog = None
+        self.pieces = None
+        self._close_callback = None
 
     def lost(self) -> None:
         """The peer went away before the answer was finished."""
-        if self._state == _FINISHED:
-            self._close_callback = None
-            return
         receiver = self.receiver
         owner = self.owner
         callback = self._close_callback
-        self.receiver = self.owner = self._close_callback = None
+        self.release()
+        if self._state == _FINISHED:
+            return
         if receiver is not None:
             receiver.on_connection_close()
         elif owner is not None:
@@ -251,8 +256,9 @@ class Exchange(ExchangeBase, HTTPConnection):
         :raises ValueError: a name or value would split the response.
         :raises HTTPOutputError: the response was already started, or lies about its length.
         """
-        line: ResponseStartLine = start_line
-        return self.start(line.code, line.reason, headers, bytes(chunk) if chunk else b"")
+        return self.start(
+            start_line.code, start_line.reason, headers, bytes(chunk) if chunk else b""
+        )
 
     def write(self, chunk: bytes) -> Any:
         """Write bytes of the response's body.
@@ -275,11 +281,13 @@ class Exchange(ExchangeBase, HTTPConnection):
 
     def set_max_body_size(self, max_body_size: int) -> None:
         """Change the limit for this request's body, in bytes; effective before its first byte."""
-        self.conn.set_max_body_size(max_body_size)
+        conn: Any = self.conn
+        conn.set_max_body_size(max_body_size)
 
     def set_body_timeout(self, timeout: float) -> None:
         """Change how long, in seconds, this request's body may take."""
-        self.conn.set_body_timeout(timeout)
+        conn: Any = self.conn
+        conn.set_body_timeout(timeout)
 
     def close(self) -> None:
         """Close the connection once what was written has left."""
@@ -292,8 +300,10 @@ class Exchange(ExchangeBase, HTTPConnection):
         :returns: an `IOStream` over the same socket, with every byte not parsed yet in its buffer.
         """
         self._state = _FINISHED
-        return self.conn.detach()
+        conn: Any = self.conn
+        return conn.detach()
 
     def tls_object(self) -> Any:
         """The `ssl.SSLObject` of the connection, or None."""
-        return self.conn.tls_object()
+        conn: Any = self.conn
+        return conn.tls_object()

@@ -83,7 +83,7 @@ class ServerConnection(Outlet):
             return
         self.parser.receive(data)
         exchange = self.exchange
-        if exchange is not None and (exchange.request_done or exchange.waiting):
+        if self._blocked if exchange is None else exchange.request_done or exchange.waiting:
             if self.parser.buffered() > _MAX_PIPELINE:
                 self._pause_reading()
             return
@@ -161,7 +161,7 @@ class ServerConnection(Outlet):
         while not self._closing:
             event = parser.next_event()
             if event == _HEAD:
-                head = parser.head
+                head: Any = parser.head
                 if head.chunked or head.content_length > 0:
                     self._begin_with_body(head)
                 else:
@@ -201,7 +201,8 @@ class ServerConnection(Outlet):
     def _resume_soon(self) -> None:
         if not self._resume_due:
             self._resume_due = True
-            self.loop.call_soon(self._resume)
+            # In the server's context, not in that of the request that has just ended.
+            self.loop.call_soon(self._resume, context=self.site.context)
 
     def _resume(self) -> None:
         self._resume_due = False
@@ -267,7 +268,7 @@ class ServerConnection(Outlet):
             self._begin_delegate(exchange, head)
         if exchange.continue_due and exchange.is_fresh() and not self._closing:
             if head.content_length <= self.parser.max_body_size:
-                self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+                self.send(b"HTTP/1.1 100 (Continue)\r\n\r\n")
             exchange.continue_due = False
 
     def _begin_delegate(self, exchange: Exchange, head: RequestHead) -> None:
@@ -328,7 +329,8 @@ class ServerConnection(Outlet):
             exchange.pieces = None
             request = exchange.request
             request.body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            self.site.direct.serve(request)
+            direct: Any = self.site.direct
+            direct.serve(request)
         else:
             self._finish_receiver(exchange)
 
@@ -397,8 +399,7 @@ class ServerConnection(Outlet):
 
     def _exchange_over(self, exchange: Exchange) -> None:
         self.exchange = None
-        exchange.receiver = exchange.owner = exchange.request = None
-        exchange._close_callback = None
+        exchange.release()
         if not exchange.keep_alive or self.draining:
             self.close()
         elif self._advancing:
@@ -529,7 +530,7 @@ class ServerConnection(Outlet):
         found = self.address
         if isinstance(found, tuple) and found:
             return str(found[0])
-        return "0.0.0.0"  # noqa: S104
+        return "0.0.0.0"
 
     @property
     def protocol(self) -> str:

@@ -1,6 +1,7 @@
 import cython
 
 cdef Py_ssize_t _MAX_CORKED
+cdef int _MAX_UNYIELDING
 
 
 cdef class Outlet:
@@ -16,11 +17,14 @@ cdef class Outlet:
     cdef Py_ssize_t _out_size
     cdef bint _blocked
     cdef object _waiter
+    cdef int _unyielding
 
     cpdef object send(self, bytes data)
     @cython.locals(out=list)
     cpdef object flush(self)
     cpdef object written(self)
+    cpdef bint is_gone(self)
+    cpdef bint is_blocked(self)
     cpdef object block(self)
     cpdef object unblock(self)
     cpdef object fail(self, object error)

@@ -1,13 +1,15 @@
-"""The write half of a connection: one write per read event, and word of a peer that does not read."""
+"""The write half of a connection: one write per read event, and back-pressure."""
 
 import asyncio
 from collections.abc import Awaitable
 from typing import Any, Final
 
+from whirlwind.concurrent import future_set_result_unless_cancelled
 from whirlwind.iostream import StreamClosedError
 from whirlwind.protocol import limits
 
 _MAX_CORKED: Final = limits.MAX_CORKED_BYTES
+_MAX_UNYIELDING: Final = limits.MAX_UNYIELDING_WRITES
 
 
 class Outlet:
@@ -34,6 +36,7 @@ class Outlet:
         self._out: list[bytes] = []
         self._out_size = 0
         self._blocked = False
+        self._unyielding = 0
         self._waiter: asyncio.Future[None] | None = None
 
     def send(self, data: bytes) -> None:
@@ -43,7 +46,7 @@ class Outlet:
             self._out_size += len(data)
             if self._out_size > _MAX_CORKED:
                 self.flush()
-        elif not self.closed:
+        elif not self.closed and not self.transport.is_closing():
             self.transport.write(data)
 
     def flush(self) -> None:
@@ -60,11 +63,31 @@ class Outlet:
         if self.corked and self._out_size > 16384:
             self.flush()
         if not self._blocked:
-            return self.done
+            if self.transport.is_closing():
+                return self.failed()
+            # A handler that only ever waits for writes that are done at once would never let the
+            # loop do anything else, hearing of a peer that has left included.
+            self._unyielding += 1
+            if self._unyielding < _MAX_UNYIELDING:
+                return self.done
+            self._unyielding = 0
+            pause = self.loop.create_future()
+            self.loop.call_soon(future_set_result_unless_cancelled, pause, None)
+            return pause
         if self._waiter is None:
             self._waiter = self.loop.create_future()
             self._waiter.add_done_callback(_retrieved)
-        return asyncio.shield(self._waiter)
+        shielded = asyncio.shield(self._waiter)
+        shielded.add_done_callback(_retrieved)
+        return shielded
+
+    def is_gone(self) -> bool:
+        """Whether nothing that is written can reach the peer any more."""
+        return self.closed or self.transport is None or self.transport.is_closing()
+
+    def is_blocked(self) -> bool:
+        """Whether the peer has to read before more should be written."""
+        return self._blocked
 
     def block(self) -> None:
         """The transport holds more than its high-water mark."""

@@ -7,7 +7,7 @@ from whirlwind.netutil import is_valid_ip
 
 
 def apply_proxy_fields(request: HTTPServerRequest, trusted: Container[str]) -> None:
-    """Set ``remote_ip`` and ``protocol`` of a request from its proxy's fields, where they are valid.
+    """Set ``remote_ip`` and ``protocol`` of a request from its proxy's fields, if valid.
 
     ``X-Real-Ip`` wins over the last address in ``X-Forwarded-For`` that is not a trusted proxy's;
     ``X-Scheme`` wins over the last element of ``X-Forwarded-Proto``. Only for this request.

@@ -8,6 +8,7 @@ cdef class Site:
     cdef public object delegate
     cdef public object direct
     cdef public object done
+    cdef public object context
     cdef public set connections
     cdef public double clock
     cdef public Py_ssize_t max_head_size

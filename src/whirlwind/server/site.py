@@ -1,6 +1,7 @@
-"""What the connections of one server on one loop share: the application, limits, clock and reaper."""
+"""What the connections of one server on one loop share: application, limits, clock, reaper."""
 
 import asyncio
+import contextvars
 import time
 from collections.abc import Container
 from typing import Any, Final, Protocol
@@ -48,6 +49,7 @@ class Site:
         done.set_result(None)
         self.done = done
         self.connections: set[Outlet] = set()
+        self.context = contextvars.copy_context()
         self.clock = loop.time()
         self.max_head_size: int = limits.MAX_HEAD_SIZE
         self.max_body_size: int = limits.MAX_BODY_SIZE

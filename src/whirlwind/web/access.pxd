@@ -7,3 +7,5 @@ cdef object _now
 
 cdef class AccessLog:
     cdef public object settings
+
+    cpdef object _ww_log_request(self, object handler)

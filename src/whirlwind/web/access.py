@@ -12,7 +12,7 @@ _ERROR: Final = logging.ERROR
 _FORMAT: Final = "%d %s %.2fms"
 
 # The line that every record claims to come from: where makeRecord() is called below.
-_LINE: Final = 45
+_LINE: Final = 40
 
 _now: Final = time.time
 
@@ -22,13 +22,8 @@ class AccessLog:
 
     settings: dict[str, Any]
 
-    def log_request(self, handler: Any) -> None:
-        """Log a finished request: 5xx as errors, 4xx as warnings, the rest as information.
-
-        Override it, or set ``log_function``, to log in another way.
-
-        :arg handler: the `RequestHandler` that is done.
-        """
+    def _ww_log_request(self, handler: Any) -> None:
+        """`Application.log_request`."""
         log_function = self.settings.get("log_function")
         if log_function is not None:
             log_function(handler)

@@ -94,9 +94,9 @@ class Application(AccessLog, ReversibleRouter):
             ):
                 settings.setdefault(name, value)
         #: Whether requests have to take the general path, method by method.
-        self.goes_general = False
+        self._ww_goes_general = False
         #: Whether something has to be reset before every request (``debug``).
-        self.reload_templates = not settings.get("static_hash_cache", True)
+        self._ww_reload_templates = not settings.get("static_hash_cache", True)
         self.wildcard_router = ApplicationRouter(self, handlers)
         self.default_router = ApplicationRouter(self, [Rule(AnyMatches(), self.wildcard_router)])
 
@@ -116,7 +116,7 @@ class Application(AccessLog, ReversibleRouter):
     def __setattr__(self, name: str, value: Any) -> None:
         # Somebody mocks or patches this very instance: servers must not go round it any more.
         if name in _PLAIN_NAMES:
-            self.__dict__["goes_general"] = True
+            self.__dict__["_ww_goes_general"] = True
         super().__setattr__(name, value)
 
     def listen(
@@ -172,17 +172,18 @@ class Application(AccessLog, ReversibleRouter):
         :returns: an awaitable, or None when the request is finished already.
         """
         dispatcher = self.find_handler(request)
-        return dispatcher.execute()
+        running: Awaitable[None] | None = dispatcher.execute()
+        return running
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
         """The delegate for a request: that of the first route, or of the default handler."""
         route = self.default_router.find_handler(request)
         if route is not None:
             return route
-        handler_class, args = self.default_handler()
+        handler_class, args = self._ww_default_handler()
         return self.get_handler_delegate(request, handler_class, args)
 
-    def default_handler(self) -> tuple[type[RequestHandler], dict[str, Any]]:
+    def _ww_default_handler(self) -> tuple[type[RequestHandler], dict[str, Any]]:
         """The handler class, and its arguments, for requests that no route matches."""
         chosen = self.settings.get("default_handler_class")
         if chosen:
@@ -205,15 +206,24 @@ class Application(AccessLog, ReversibleRouter):
         """
         return HandlerDelegate(self, request, target_class, target_kwargs, path_args, path_kwargs)
 
-    def forget_cached_files(self) -> None:
-        """Have static files looked at again; before every request with ``static_hash_cache`` off."""
+    def _ww_forget_cached_files(self) -> None:
+        """Have static files looked at again, as ``static_hash_cache=False`` asks for."""
         from whirlwind.web.static import StaticFileHandler
 
         self.settings.get("static_handler_class", StaticFileHandler).reset()
 
-    def direct_entry(self) -> DirectEntry:
+    def _ww_direct_entry(self) -> DirectEntry:
         """What a server calls with whole requests, as long as nothing above is replaced."""
         return DirectEntry(self, _PLAIN)
+
+    def log_request(self, handler: RequestHandler) -> None:
+        """Log a finished request: 5xx as errors, 4xx as warnings, the rest as information.
+
+        Override it, or set ``log_function``, to log in another way.
+
+        :arg handler: the handler that is done.
+        """
+        self._ww_log_request(handler)
 
     def reverse_url(self, name: str, *args: Any) -> str:
         """The path of a named route.

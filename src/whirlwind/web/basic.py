@@ -15,7 +15,7 @@ class ErrorHandler(RequestHandler):
     :arg status_code: the status, in the route's arguments.
     """
 
-    def initialize(self, status_code: int) -> None:  # type: ignore[override]
+    def initialize(self, status_code: int) -> None:
         """Take the status."""
         self.set_status(status_code)
 
@@ -37,9 +37,7 @@ class FallbackHandler(RequestHandler):
     :arg fallback: callable, called with the `HTTPServerRequest`, which it must answer.
     """
 
-    def initialize(  # type: ignore[override]
-        self, fallback: Callable[[HTTPServerRequest], Any]
-    ) -> None:
+    def initialize(self, fallback: Callable[[HTTPServerRequest], Any]) -> None:
         """Take the callable."""
         self.fallback = fallback
 

@@ -75,6 +75,11 @@ class HandlerDelegate(HTTPMessageDelegate):
         """The client is gone."""
         if self.handler is not None and self.stream_request_body:
             self.handler.on_connection_close()
+            future = self.request._body_future
+            if future is not None and not future.done():
+                # The hook was replaced; whoever waits for the body must not wait for ever.
+                future.set_exception(StreamClosedError())
+                future.exception()
         self.chunks = []
 
     def execute(self) -> Awaitable[None] | None:
@@ -82,8 +87,8 @@ class HandlerDelegate(HTTPMessageDelegate):
 
         :returns: a task, or None when the handler is done already.
         """
-        if self.application.reload_templates:
-            self.application.forget_cached_files()
+        if self.application._ww_reload_templates:
+            self.application._ww_forget_cached_files()
         return run_handler(self)
 
 

@@ -1,4 +1,4 @@
-"""From a route to a running handler: `DirectEntry`, which servers call, and what delegates share."""
+"""From a route to a running handler: `DirectEntry` for servers, and what delegates share."""
 
 import asyncio
 from contextvars import copy_context
@@ -9,11 +9,11 @@ from whirlwind.concurrent import Future
 from whirlwind.httputil import HTTPMessageDelegate, HTTPServerRequest, RequestStartLine
 from whirlwind.platform.eager import as_coroutine, start_now
 from whirlwind.routing import PathMatches, RuleRouter, changes
-from whirlwind.routing.table import RuleTable
 from whirlwind.web.handler import RequestHandler
 from whirlwind.web.response import EXECUTE_HOOK, ResponseBase
 
 if TYPE_CHECKING:
+    from whirlwind.routing.table import RuleTable
     from whirlwind.web.application import Application
     from whirlwind.web.delegate import HandlerDelegate
 
@@ -31,8 +31,8 @@ class DirectEntry:
     def __init__(self, app: "Application", plain: tuple[Any, Any, Any]) -> None:
         """
         :arg app: the application.
-        :arg plain: the methods ``find_handler``, ``get_handler_delegate`` and ``start_request`` that
-            this class stands in for; while the application has others, those are called.
+        :arg plain: the methods ``find_handler``, ``get_handler_delegate`` and ``start_request``
+            that this class stands in for; while the application has others, those are called.
         """
         self.app = app
         self._find, self._get_delegate, self._start = plain
@@ -56,7 +56,7 @@ class DirectEntry:
             return
         path_args = path_kwargs = None
         if found is None:
-            target, kwargs = app.default_handler()
+            target, kwargs = app._ww_default_handler()
         else:
             rule, path_args, path_kwargs = found
             target = rule.target
@@ -75,7 +75,7 @@ class DirectEntry:
                 and cls.start_request is self._start
             )
             self._version = version
-        if not self._plain or app.goes_general or app.reload_templates:
+        if not self._plain or app._ww_goes_general or app._ww_reload_templates:
             return NotImplemented
         path = request.path
         router = app.default_router
@@ -175,15 +175,15 @@ def start_handler(
     """
     base: ResponseBase = handler
     transforms = [make(handler.request) for make in app.transforms] if app.transforms else None
-    if not base._original & _EXECUTE_HOOK and _is_replaced(handler):
+    if not base._ww_original & _EXECUTE_HOOK and _is_replaced(handler):
         execute = handler._execute
         # Wrapped by a tracing agent, or overridden: it is the whole of the request then.
         coro: Any = execute(transforms or [], *(path_args or ()), **(path_kwargs or {}))
         if not asyncio.iscoroutine(coro):
             coro = as_coroutine(coro)
     else:
-        pending = base.begin(transforms, path_args, path_kwargs)
+        pending = base._ww_begin(transforms, path_args, path_kwargs)
         if pending is None:
             return None
-        coro = handler._drive(pending)
+        coro = handler._ww_drive(pending)
     return start_now(coro, asyncio.get_running_loop())

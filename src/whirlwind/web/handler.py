@@ -14,7 +14,8 @@ from whirlwind.iostream import IOStream, StreamClosedError
 from whirlwind.log import app_log, gen_log
 from whirlwind.protocol.errors import HTTPInputError, ProtocolError
 from whirlwind.web.errors import Finish, HTTPError
-from whirlwind.web.response import ResponseBase, note_originals
+from whirlwind.web.responding import Responding
+from whirlwind.web.response import note_originals
 from whirlwind.web.signed_cookies import SignedCookiesMixin
 from whirlwind.web.xsrf import XsrfMixin
 
@@ -27,11 +28,11 @@ def _unimplemented_method(self: "RequestHandler", *args: str, **kwargs: str) -> 
     raise HTTPError(405)
 
 
-class RequestHandler(ResponseBase, XsrfMixin, SignedCookiesMixin):
+class RequestHandler(Responding, XsrfMixin, SignedCookiesMixin):
     """Base class of request handlers: override at least one of the HTTP methods.
 
-    A new instance answers each request. Methods may be plain or coroutines, or return any awaitable;
-    what was written is sent when they are done, unless `finish` was called before.
+    A new instance answers each request. Methods may be plain or coroutines, or return any
+    awaitable; what was written is sent when they are done, unless `finish` was called before.
 
     :cvar SUPPORTED_METHODS: the methods that are looked up at all; others get 405.
     """
@@ -145,7 +146,7 @@ class RequestHandler(ResponseBase, XsrfMixin, SignedCookiesMixin):
         if self._headers_written:
             gen_log.error("Cannot send error response after headers written")
             if not self._finished:
-                self._abandon()
+                self._ww_abandon()
             return
         self.clear()
         reason = kwargs.get("reason")
@@ -161,10 +162,10 @@ class RequestHandler(ResponseBase, XsrfMixin, SignedCookiesMixin):
         if not self._finished:
             self.finish()
 
-    def _abandon(self) -> None:
+    def _ww_abandon(self) -> None:
         """Cut off a response that can not be completed."""
         self._finished = True
-        exchange = self._exchange
+        exchange = self._ww_exchange
         if exchange is not None:
             # What was written still leaves; the missing end tells the client.
             exchange.cut()
@@ -224,10 +225,10 @@ class RequestHandler(ResponseBase, XsrfMixin, SignedCookiesMixin):
                 self.finish(*error.args)
             return
         if isinstance(error, HTTPInputError):
-            self._refuse_input(error)
+            self._ww_refuse_input(error)
             return
-        if isinstance(error, StreamClosedError) and self._client_is_gone():
-            self._abandon_quietly()
+        if isinstance(error, StreamClosedError) and self._ww_client_is_gone():
+            self._ww_abandon_quietly()
             return
         try:
             self.log_exception(type(error), error, error.__traceback__)
@@ -242,21 +243,21 @@ class RequestHandler(ResponseBase, XsrfMixin, SignedCookiesMixin):
         else:
             self.send_error(500, exc_info=exc_info)
 
-    def _refuse_input(self, error: HTTPInputError) -> None:
+    def _ww_refuse_input(self, error: HTTPInputError) -> None:
         """The client sent something malformed: one line for the log, and 400 for the client."""
         status = error.code if isinstance(error, ProtocolError) else 400
         gen_log.warning("%d %s: %s", status, self._request_summary(), str(error)[:200])
         if not self._finished:
             self.send_error(status)
 
-    def _client_is_gone(self) -> bool:
-        return self._exchange is not None and self._exchange.is_lost()
+    def _ww_client_is_gone(self) -> bool:
+        return self._ww_exchange is not None and self._ww_exchange.is_lost()
 
-    def _abandon_quietly(self) -> None:
+    def _ww_abandon_quietly(self) -> None:
         if not self._finished:
-            self._abandon()
+            self._ww_abandon()
 
-    def _log_broken_handling(self) -> None:
+    def _ww_log_broken_handling(self) -> None:
         app_log.error("Exception in exception handler", exc_info=True)
 
     # --- logging --------------------------------------------------------------------------------
@@ -273,11 +274,11 @@ class RequestHandler(ResponseBase, XsrfMixin, SignedCookiesMixin):
         :arg transforms: the output transforms.
         :arg args, kwargs: the groups of the route's pattern, as bytes or None.
         """
-        pending = self.begin(transforms, args or None, kwargs or None)
+        pending = self._ww_begin(transforms, args or None, kwargs or None)
         if pending is not None:
-            await self._drive(pending)
+            await self._ww_drive(pending)
 
-    async def _drive(self, pending: Any) -> None:
+    async def _ww_drive(self, pending: Any) -> None:
         """Await what a stage returned, then go on, until the request is done."""
         try:
             while pending is not None:
@@ -286,11 +287,12 @@ class RequestHandler(ResponseBase, XsrfMixin, SignedCookiesMixin):
                         pending = convert_yielded(pending)
                     await pending
                 except Exception as error:
-                    self.fail(error)
+                    pending = None  # what failed holds the exception, whose frames hold it
+                    self._ww_fail(error)
                     return
-                pending = self.proceed()
+                pending = self._ww_proceed()
         except asyncio.CancelledError:
-            self.cancelled()
+            self._ww_cancelled()
             raise
 
 

@@ -22,7 +22,7 @@ class RedirectHandler(RequestHandler):
     (Tornado 6.6.1).
     """
 
-    def initialize(  # type: ignore[override]
+    def initialize(
         self, url: str, permanent: bool = True
     ) -> None:
         """Take the arguments of the route.

@@ -24,8 +24,8 @@ cdef dict default_headers(double now)
 
 
 cdef class ResponseBase:
-    cdef public int _original
-    cdef RequestStorage _native
+    cdef public int _ww_original
+    cdef RequestStorage _ww_native
     cdef public object application
     cdef public object request
     cdef public object path_args
@@ -36,37 +36,41 @@ cdef class ResponseBase:
     cdef public object _prepared_future
     cdef public object _new_cookie
     cdef public object _transforms
-    cdef object _raw_args
-    cdef object _raw_kwargs
-    cdef public int _stage
-    cdef public ExchangeBase _exchange
+    cdef object _ww_raw_args
+    cdef object _ww_raw_kwargs
+    cdef public int _ww_stage
+    cdef public ExchangeBase _ww_exchange
     cdef public HeaderMap _headers
     cdef public object _write_buffer
     cdef public int _status_code
     cdef public object _reason
 
     @cython.locals(headers=HeaderMap, native=RequestStorage)
-    cdef object _clear(self)
+    cpdef object _ww_clear(self)
     @cython.locals(exchange=ExchangeBase, headers=HeaderMap, chunk=bytes, buffer=list)
-    cdef object _flush(self, bint include_footers)
+    cpdef object _ww_flush(self, bint include_footers)
     @cython.locals(exchange=ExchangeBase)
-    cdef object _finish(self, object chunk)
+    cpdef object _ww_finish(self, object chunk)
     @cython.locals(native=RequestStorage)
-    cdef bint _etag_matches(self) except -1
+    cpdef bint _ww_etag_matches(self) except -1
     @cython.locals(native=RequestStorage)
-    cdef object _connection(self)
+    cdef object _ww_connection(self)
     @cython.locals(native=RequestStorage)
-    cdef object _method(self)
-    cdef object _add_etag(self, HeaderMap headers)
-    cdef str _digest(self)
-    cdef object _write_other(self, object chunk)
-    cdef object _add_cookies(self, HeaderMap headers)
+    cdef object _ww_method(self)
+    cdef object _ww_add_etag(self, HeaderMap headers)
+    cpdef str _ww_digest(self)
+    cpdef object _ww_set_status(self, object status_code, object reason)
+    cpdef object _ww_set_header(self, object name, object value)
+    cpdef object _ww_add_header(self, object name, object value)
+    cpdef object _ww_write(self, object chunk)
+    cdef object _ww_write_other(self, object chunk)
+    cdef object _ww_add_cookies(self, HeaderMap headers)
     @cython.locals(headers=HeaderMap, size=Py_ssize_t, part=bytes, code=int)
-    cdef object _complete_headers(self)
-    cpdef object begin(self, object transforms, object args, object kwargs)
-    cpdef object proceed(self)
+    cdef object _ww_complete_headers(self)
+    cpdef object _ww_begin(self, object transforms, object args, object kwargs)
+    cpdef object _ww_proceed(self)
     @cython.locals(native=RequestStorage)
-    cdef object _check_request(self)
-    cpdef object fail(self, object error)
-    cpdef object cancelled(self)
-    cdef object _mark_prepared(self)
+    cdef object _ww_check_request(self)
+    cpdef object _ww_fail(self, object error)
+    cpdef object _ww_cancelled(self)
+    cdef object _ww_mark_prepared(self)

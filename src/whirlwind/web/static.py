@@ -84,7 +84,7 @@ class StaticFileHandler(RequestHandler):
     _located: files.Located | None = None
     _stat_result: os.stat_result | None = None
 
-    def initialize(  # type: ignore[override]
+    def initialize(
         self,
         path: str,
         default_filename: str | None = None,
