@@ -27,7 +27,7 @@ from whirlwind.web.users import UsersMixin
 _TOKEN_SIZE = 16
 
 # The digits of a version, as all versions to come would begin.
-_VERSIONED = re.compile(r"[1-9][0-9]{0,2}\|")
+_VERSIONED = re.compile(r"[1-9][0-9]*\|")
 _VERSION_2 = re.compile(r"2\|([0-9a-fA-F]{8})\|([0-9a-fA-F]+)\|([0-9]{1,20})")
 
 # Methods that change nothing (RFC 9110 section 9.2.1); TRACE is not among those we serve.
