@@ -30,6 +30,7 @@ cdef class BodyParser:
     cpdef Py_ssize_t buffered(self)
     cpdef bint in_message(self)
     cpdef bytes take_rest(self)
+    cpdef void skip_end(self)
     cpdef void close(self)
     cpdef int next_event(self) except -1
     cdef int _next(self) except -1

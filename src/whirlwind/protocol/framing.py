@@ -181,6 +181,10 @@ class BodyParser:
         else:
             self._state = states.AT_END
 
+    def skip_end(self) -> None:
+        """Pass over the END of a message whose head says that it has no body."""
+        self._state = states.IN_HEAD
+
     def _end(self) -> int:
         self._state = states.IN_HEAD
         return states.END

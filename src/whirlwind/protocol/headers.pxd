@@ -20,6 +20,8 @@ cdef class HeaderMap:
     cdef void _append(self, str name, str value)
     cpdef object add_checked(self, str name, str value, bint chars_are_bytes)
     cpdef object lookup(self, str name)
+    cpdef bint has_normal(self, str name)
+    cpdef object lookup_normal(self, str name)
     cpdef list values_of(self, str name)
     cpdef bint has(self, str name)
     cpdef bint drop(self, str name)

@@ -58,9 +58,14 @@ class HeaderMap:
 
     def put_checked(self, name: str, value: str) -> bool:
         """Like `put`, but False and nothing changed when the value must not be sent."""
-        if not is_sendable(value) or not _is_name(name):
+        key = _NORMAL.get(name)
+        if key is None:
+            if not _is_name(name):
+                return False
+            key = normalize(name)
+        if not scan.is_printable(value) and _SENDABLE.fullmatch(value) is None:
             return False
-        self._map[normalize(name)] = value
+        self._map[key] = value
         return True
 
     def put_normal(self, name: str, value: str) -> None:
@@ -110,6 +115,15 @@ class HeaderMap:
         if isinstance(found, list):
             return ",".join(found)
         return found
+
+    def has_normal(self, name: str) -> bool:
+        """Like `has` for a name that is known to be normalised."""
+        return name in self._map
+
+    def lookup_normal(self, name: str) -> str | None:
+        """Like `lookup` for a name that is known to be normalised."""
+        found = self._map.get(name)
+        return ",".join(found) if isinstance(found, list) else found
 
     def values_of(self, name: str) -> list[str]:
         """Every value of a field, as a new list."""

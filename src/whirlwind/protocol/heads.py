@@ -55,7 +55,7 @@ class RequestHead(Head):
     """A request head. ``target`` is in origin-form or ``*``; absolute-form was taken apart."""
 
     def __init__(self) -> None:
-        super().__init__()
+        Head.__init__(self)  # super() is a lookup and an object more for each request
         self.method = ""
         self.target = ""
 

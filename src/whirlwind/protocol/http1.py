@@ -64,7 +64,7 @@ class MessageParser(BodyParser):
         if self._tail is None:
             if self._pos >= len(self._buf):
                 return self._incomplete_head(0)
-            end = self._buf.find(b"\r\n\r\n", self._pos)
+            end = scan.head_end(self._buf, self._pos)
             if end < 0:
                 self._tail = bytearray(self._buf[self._pos :])
                 self._buf = b""
@@ -78,9 +78,9 @@ class MessageParser(BodyParser):
                 return self._incomplete_head(len(self._tail))
             self._settle()
         pos = self._pos
-        if end == pos and self._buf.startswith(b"\r\n\r\n", pos):
+        if end == pos:
             raise ProtocolError(400, "more than one empty line before the start line")
-        if self._buf.startswith(b"\r\n", pos):
+        if self._buf[pos] == 13 and self._buf[pos + 1] == 10:
             pos += 2  # RFC 9112 section 2.2: one empty line before a request is ignored
         elif self._buf[pos] == 10:
             pos += 1

@@ -135,3 +135,24 @@ cdef extern from *:
 
 cdef inline bint is_printable(str text) noexcept:
     return text is not None and whirlwind_printable(text)
+
+
+cdef extern from *:
+    """
+    #include <string.h>
+    static Py_ssize_t whirlwind_head_end(const char *p, Py_ssize_t pos, Py_ssize_t size) {
+        const char *at = p + pos, *end = p + size;
+        while (end - at >= 4 && (at = memchr(at, '\\r', (size_t)(end - at - 3))) != NULL) {
+            if (at[1] == '\\n' && at[2] == '\\r' && at[3] == '\\n') return at - p;
+            at++;
+        }
+        return -1;
+    }
+    """
+    Py_ssize_t whirlwind_head_end(const char *p, Py_ssize_t pos, Py_ssize_t size) noexcept nogil
+
+
+cdef inline Py_ssize_t head_end(bytes data, Py_ssize_t pos) noexcept:
+    if data is None or pos < 0 or pos > PyBytes_GET_SIZE(data):
+        return -1
+    return whirlwind_head_end(PyBytes_AS_STRING(data), pos, PyBytes_GET_SIZE(data))

@@ -107,6 +107,11 @@ def field_id(data: bytes, pos: int, end: int) -> int:
     return OTHER
 
 
+def head_end(data: bytes, pos: int) -> int:
+    """Where the next empty line after a line begins, as ``bytes.find``; -1 if there is none."""
+    return data.find(b"\r\n\r\n", pos)
+
+
 def is_printable(text: str) -> bool:
     """Whether a text is printable US-ASCII throughout."""
     return text.isascii() and text.isprintable()

@@ -61,8 +61,13 @@ class ExchangeBase:
         """Whether nothing of an answer was sent."""
         return self._state == _FRESH
 
-    def respond(self, code: int, reason: str, headers: HeaderMap, body: bytes) -> Awaitable[None]:
-        """Send a whole answer at once; ``headers`` has the Content-Length if there is one.
+    def respond(
+        self, code: int, reason: str, headers: HeaderMap, body: bytes, sized: bool
+    ) -> Awaitable[None]:
+        """Send a whole answer at once.
+
+        :arg headers: with the Content-Length, if there is one.
+        :arg sized: whether that is known to be right.
 
         :returns: an awaitable that is done when the peer's buffers have taken it.
         """
@@ -71,11 +76,11 @@ class ExchangeBase:
         if self._gone or self.conn.closed:
             self._state = _FINISHED
             return self.conn.failed()
-        head = self._start(code, reason, headers)
+        head = self._start(code, reason, headers, sized)
         if body:
             if self._chunked:
                 body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
-            else:
+            elif not sized:
                 self._count(len(body))
             # One buffer, one system call; past a few pages the copy costs more than it saves.
             if len(body) <= 65536:
@@ -87,7 +92,7 @@ class ExchangeBase:
             self.conn.send(head + b"0\r\n\r\n")
         else:
             self.conn.send(head)
-        if self._left > 0:
+        if self._left > 0 and not sized:
             self._too_short()
         self._state = _FINISHED
         conn = self.conn
@@ -102,7 +107,7 @@ class ExchangeBase:
         if self.is_lost():
             self._state = _HEAD_SENT
             return self.conn.failed()
-        head = self._start(code, reason, headers)
+        head = self._start(code, reason, headers, False)
         if chunk:
             head += self._frame(chunk)
         self.conn.send(head)
@@ -110,13 +115,15 @@ class ExchangeBase:
             self._state = _HEAD_SENT
         return self.conn.written()
 
-    def _start(self, code: int, reason: str, headers: HeaderMap) -> bytes:
+    def _start(self, code: int, reason: str, headers: HeaderMap, sized: bool) -> bytes:
         """Decide the answer's framing (RFC 9112 section 6) and serialise its head."""
         conn = self.conn
         last = ""
         bodyless = code < 200 or code == 204 or code == 304 or self.method == "HEAD"
-        length = headers.lookup("Content-Length")
-        if length is not None:
+        length = None if sized else headers.lookup_normal("Content-Length")
+        if sized:
+            self._left = 0
+        elif length is not None:
             if not length.isdecimal() or not length.isascii():
                 raise HTTPOutputError(f"Content-Length is not a number: {length!r}")
             self._left = 0 if bodyless else int(length)
@@ -124,12 +131,12 @@ class ExchangeBase:
             self._left = 0
         elif self.minor:
             self._chunked = True
-            if headers.has("Transfer-Encoding"):
+            if headers.has_normal("Transfer-Encoding"):
                 headers.drop("Transfer-Encoding")
             last = "Transfer-Encoding: chunked\r\n"
         else:
             self.keep_alive = False
-        option = headers.lookup("Connection")
+        option = headers.lookup_normal("Connection")
         if option is not None and "close" in option.lower():
             self.keep_alive = False
         elif code >= 200:

@@ -165,7 +165,7 @@ class ServerConnection(Outlet):
                 if head.chunked or head.content_length > 0:
                     self._begin_with_body(head)
                 else:
-                    parser.next_event()
+                    parser.skip_end()
                     self._begin(head)
                 count += 1
             elif event == _DATA:
@@ -178,9 +178,11 @@ class ServerConnection(Outlet):
             if exchange is not None:
                 if exchange.waiting or (exchange.request_done and not self._closing):
                     break
+            elif not parser.buffered():
+                break
             elif self._blocked:
                 break  # the peer does not read its answers: answer no more for now
-            elif count >= _MAX_PER_TURN and parser.buffered():
+            elif count >= _MAX_PER_TURN:
                 self._resume_soon()
                 break
         if self.exchange is None and not self._closing:

@@ -91,8 +91,9 @@ class DirectEntry:
             found = router.find_rule(path)
             self._router = router
             self._table = router._table
-            self._matcher_version = hooks.type_version(PathMatches)
-            self._router_version = hooks.type_version(RuleRouter)
+            if version:
+                self._matcher_version = hooks.type_version(PathMatches)
+                self._router_version = hooks.type_version(RuleRouter)
         else:
             found = table.literals.get(path)
             if found is None:

@@ -82,7 +82,7 @@ class Responding(ResponseBase):
         :returns: an awaitable that is done when the client's buffers have taken the data: await it
             to write no faster than the client reads.
         """
-        return self._ww_flush(include_footers)
+        return self._ww_flush(include_footers, False)
 
     def finish(self, chunk: str | bytes | dict[Any, Any] | None = None) -> Any:
         """Finish the response.

@@ -11,6 +11,8 @@ cdef int _INITIALIZE, _SET_DEFAULT_HEADERS, _PREPARE, _ON_FINISH, _FLUSH, _BREAK
 cdef int _ETAGS_AS_USUAL, _LOG, _EXECUTE, _CLEAR, _FINISH
 cdef object _HOOK_NAMES
 cdef dict _known_bits
+cdef unsigned int _last_version
+cdef int _last_bits
 
 @cython.locals(version="unsigned int")
 cdef int _original_hooks(object cls) except -1
@@ -47,16 +49,14 @@ cdef class ResponseBase:
 
     @cython.locals(headers=HeaderMap, native=RequestStorage)
     cpdef object _ww_clear(self)
-    @cython.locals(exchange=ExchangeBase, headers=HeaderMap, chunk=bytes, buffer=list)
-    cpdef object _ww_flush(self, bint include_footers)
+    @cython.locals(exchange=ExchangeBase, headers=HeaderMap, chunk=bytes, buffer=list, native=RequestStorage)
+    cpdef object _ww_flush(self, bint include_footers, bint sized)
     @cython.locals(exchange=ExchangeBase)
     cpdef object _ww_finish(self, object chunk)
     @cython.locals(native=RequestStorage)
     cpdef bint _ww_etag_matches(self) except -1
     @cython.locals(native=RequestStorage)
     cdef object _ww_connection(self)
-    @cython.locals(native=RequestStorage)
-    cdef object _ww_method(self)
     cdef object _ww_add_etag(self, HeaderMap headers)
     cpdef str _ww_digest(self)
     cpdef object _ww_set_status(self, object status_code, object reason)
@@ -65,9 +65,10 @@ cdef class ResponseBase:
     cpdef object _ww_write(self, object chunk)
     cdef object _ww_write_other(self, object chunk)
     cdef object _ww_add_cookies(self, HeaderMap headers)
-    @cython.locals(headers=HeaderMap, size=Py_ssize_t, part=bytes, code=int)
-    cdef object _ww_complete_headers(self)
+    @cython.locals(headers=HeaderMap, size=Py_ssize_t, part=bytes, code=int, native=RequestStorage)
+    cdef bint _ww_complete_headers(self) except -1
     cpdef object _ww_begin(self, object transforms, object args, object kwargs)
+    @cython.locals(native=RequestStorage)
     cpdef object _ww_proceed(self)
     @cython.locals(native=RequestStorage)
     cdef object _ww_check_request(self)

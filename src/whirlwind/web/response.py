@@ -17,6 +17,7 @@ import re
 import time
 from hashlib import sha1
 from http.cookies import Morsel
+from types import FunctionType
 from typing import Any, Final
 
 import whirlwind.web.hooks as hooks
@@ -64,6 +65,8 @@ _HOOKS: Final[dict[int, tuple[str, ...]]] = {
 _HOOK_NAMES: Final = frozenset(name for names in _HOOKS.values() for name in names)
 _ORIGINALS: dict[str, Any] = {}
 _known_bits: dict[int, int] = {}
+_last_version = 0
+_last_bits = 0
 
 
 def note_originals(cls: type) -> None:
@@ -73,9 +76,12 @@ def note_originals(cls: type) -> None:
 
 def _original_hooks(cls: type) -> int:
     """The bits of the hooks that a class has not replaced; 0 where that is not known."""
+    global _last_version, _last_bits
     version = hooks.type_version(cls)
     if version == 0:
         return 0
+    if version == _last_version:
+        return _last_bits
     bits = _known_bits.get(version)
     if bits is None:
         bits = 0
@@ -85,6 +91,8 @@ def _original_hooks(cls: type) -> int:
         if len(_known_bits) >= limits.MAX_CLASS_CACHE:
             _known_bits.clear()
         _known_bits[version] = bits
+    _last_version = version
+    _last_bits = bits
     return bits
 
 
@@ -224,7 +232,7 @@ class ResponseBase:
             )
             raise TypeError(f"write() takes bytes, str and dict, not {type(chunk).__name__}{hint}")
 
-    def _ww_flush(self, include_footers: bool) -> Any:
+    def _ww_flush(self, include_footers: bool, sized: bool) -> Any:
         buffer = self._write_buffer
         if len(buffer) == 1:
             chunk = buffer[0]
@@ -238,7 +246,7 @@ class ResponseBase:
         if self._headers_written:
             for transform in self._transforms or ():
                 chunk = transform.transform_chunk(chunk, include_footers)
-            if self._ww_method() == "HEAD":
+            if self.request.method == "HEAD":
                 chunk = b""
             return connection.write(chunk)
         self._headers_written = True
@@ -249,13 +257,16 @@ class ResponseBase:
             )
         if self._new_cookie is not None:
             self._ww_add_cookies(headers)
-        if chunk and self._ww_method() == "HEAD":
+        native = self._ww_native
+        if (native.method if native is self.request else self.request.method) == "HEAD":
             chunk = b""
         if exchange is None:
             line = ResponseStartLine("HTTP/1.1", self._status_code, self._reason)
             return connection.write_headers(line, headers, chunk)
         if include_footers:
-            return exchange.respond(self._status_code, self._reason, headers, chunk)
+            return exchange.respond(
+                self._status_code, self._reason, headers, chunk, sized and not self._transforms
+            )
         return exchange.start(self._status_code, self._reason, headers, chunk)
 
     def _ww_add_cookies(self, headers: HTTPHeaders) -> None:
@@ -268,10 +279,9 @@ class ResponseBase:
             raise RuntimeError("finish() called twice")
         if chunk is not None:
             self.write(chunk)
-        if not self._headers_written:
-            self._ww_complete_headers()
+        sized = not self._headers_written and self._ww_complete_headers()
         if self._ww_original & _FLUSH:
-            done = self._ww_flush(True)
+            done = self._ww_flush(True, sized)
         else:
             done = self.flush(include_footers=True)
         exchange = self._ww_exchange
@@ -292,14 +302,12 @@ class ResponseBase:
         native = self._ww_native
         return self.request.connection if native is not self.request else native.connection
 
-    def _ww_method(self) -> Any:
-        native = self._ww_native
-        return self.request.method if native is not self.request else native.method
-
-    def _ww_complete_headers(self) -> None:
+    def _ww_complete_headers(self) -> bool:
+        """Add what a whole response has; True if that is a Content-Length, which is right then."""
         headers = self._headers
-        if self._status_code == 200 and not headers.has("Etag"):
-            method = self._ww_method()
+        if self._status_code == 200 and not headers.has_normal("Etag"):
+            native = self._ww_native
+            method = native.method if native is self.request else self.request.method
             if method == "GET" or method == "HEAD":
                 self._ww_add_etag(headers)
         code = self._status_code
@@ -307,11 +315,13 @@ class ResponseBase:
             if self._write_buffer:
                 raise RuntimeError(f"Cannot send a body with status {code}")
             self._clear_representation_headers()
-        elif not headers.has("Content-Length"):
+        elif not headers.has_normal("Content-Length"):
             size = 0
             for part in self._write_buffer:
                 size += len(part)
             headers.put_normal("Content-Length", str(size))
+            return True
+        return False
 
     def _ww_add_etag(self, headers: HTTPHeaders) -> None:
         if self._ww_original & _ETAGS_AS_USUAL:
@@ -339,7 +349,7 @@ class ResponseBase:
         if native is not None and native is self.request and native.lacks(_IF_NONE_MATCH):
             return False
         wanted = self.request.headers.get("If-None-Match", "")
-        etag = self._headers.lookup("Etag")
+        etag = self._headers.lookup_normal("Etag")
         if not wanted or not etag:
             return False
         strong = etag[2:] if etag.startswith("W/") else etag
@@ -383,7 +393,8 @@ class ResponseBase:
                     return self.request._body_future
             if self._ww_stage == _IN_BODY:
                 self._ww_stage = _IN_METHOD
-                name = self._ww_method()
+                native = self._ww_native
+                name = native.method if native is self.request else self.request.method
                 method = getattr(self, _METHOD_NAMES.get(name) or name.lower())
                 if self.path_args or self.path_kwargs:
                     pending = method(*self.path_args, **self.path_kwargs)
@@ -404,9 +415,9 @@ class ResponseBase:
 
     def _ww_check_request(self) -> None:
         request = self.request
-        if self._ww_method() not in self.SUPPORTED_METHODS:
-            raise HTTPError(405)
         native = self._ww_native
+        if (native.method if native is request else request.method) not in self.SUPPORTED_METHODS:
+            raise HTTPError(405)
         if native is not None and native is request:
             if native.body and native.has_form():
                 native._parse_body()
@@ -453,6 +464,11 @@ class ResponseBase:
         future = self._prepared_future
         if future is not None and not future.done():
             future.set_result(None)
+
+
+if isinstance(ResponseBase.__dict__.get("__setattr__"), FunctionType):
+    # The plain form knows nothing of hooks, so it has nothing to forget: 5 us for each request.
+    delattr(ResponseBase, "__setattr__")
 
 
 def _header_text(value: Any) -> str:
