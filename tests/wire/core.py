@@ -120,13 +120,14 @@ class Driver:
             self.parser.receive_eof()
             self._drain()
             return outcome
-        outcome.incomplete = bool(self.parser.in_message())
-        if outcome.incomplete:
-            self.parser.receive_eof()
-            before = len(outcome.messages)
-            self._drain()
-            assert outcome.error is not None or len(outcome.messages) > before, "EOF was no error"
-            outcome.error = None
+        # What the parser waits for shows when the stream ends.
+        begun = bool(self.parser.in_message())
+        self.parser.receive_eof()
+        before = len(outcome.messages)
+        self._drain()
+        outcome.incomplete = outcome.error is not None
+        outcome.error = None
+        assert not outcome.incomplete or begun or len(outcome.messages) > before
         return outcome
 
     def _drain(self) -> None:

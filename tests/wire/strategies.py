@@ -140,6 +140,12 @@ INTERESTING = [
 def mutated(draw: st.DrawFn) -> bytes:
     """One to three valid requests with a few bytes removed, replaced, inserted or repeated."""
     data = b"".join(r.serialise() for r in draw(st.lists(requests(), min_size=1, max_size=3)))
+    return draw(mutations(data))
+
+
+@st.composite
+def mutations(draw: st.DrawFn, data: bytes) -> bytes:
+    """The data with up to four small changes."""
     for _ in range(draw(st.integers(0, 4))):
         start = draw(st.integers(0, len(data)))
         end = min(len(data), start + draw(st.integers(0, 6)))

@@ -50,6 +50,30 @@ def test_mutations_are_refused_or_served_alike_for_any_segmentation(http1, data:
 
 
 @QUICK
+@given(st.data())
+@pytest.mark.parametrize("role", ["server", "client"])
+def test_mutated_vectors_under_small_limits(http1, role: str, data: st.DataObject):
+    """From the vectors it is a short way to the corners of the parser."""
+    vectors = [v for v in load() if v.role == role and len(v.send) < 600]
+    stream = data.draw(strategies.mutations(data.draw(st.sampled_from(vectors)).send))
+    options = {
+        "role": role,
+        "methods": ("GET", data.draw(st.sampled_from(["GET", "HEAD"])), "GET"),
+        "head_limit": data.draw(st.sampled_from([None, 40, 64, 100])),
+        "body_limit": data.draw(st.sampled_from([None, 2, 3, 5])),
+        "eof": data.draw(st.booleans()),
+    }
+    whole = core.run(http1, [stream], **options)
+    for segments in (core.bytewise(stream), data.draw(strategies.segmented(stream))):
+        outcomes = [core.run(each, segments, **options) for each in core.CORES.values()]
+        assert all(outcome == outcomes[0] for outcome in outcomes)
+        pieces = outcomes[0]
+        assert pieces.messages == whole.messages
+        assert (pieces.error is None) == (whole.error is None)
+        assert pieces.incomplete == whole.incomplete
+
+
+@QUICK
 @given(st.binary(max_size=200), st.sampled_from(["server", "client"]))
 def test_noise_is_no_crash(http1, noise: bytes, role: str):
     core.run(http1, [noise], role=role)

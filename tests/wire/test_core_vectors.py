@@ -33,3 +33,12 @@ def test_verdict_for_any_segmentation(http1, vector: Vector):
     for segments in segmentations:
         outcome = core.run_vector(http1, vector, segments)
         assert outcome.verdict() == whole.verdict(), [s[:60] for s in segments[:5]]
+
+
+@pytest.mark.parametrize("after", [b"", b"\r\n", b"\n"], ids=repr)
+def test_an_empty_line_after_a_message_begins_no_other(http1, after: bytes):
+    """Old clients send one after a body; the connection is idle all the same (RFC 9112 2.2)."""
+    parser = http1.RequestParser()
+    parser.receive(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" + after)
+    assert [parser.next_event() for _ in range(3)] == [http1.HEAD, http1.END, http1.NEED_DATA]
+    assert not parser.in_message()

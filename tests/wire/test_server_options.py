@@ -158,7 +158,7 @@ def test_header_limit(serve, logs):
 
 
 def test_idle_connections_are_closed(serve, logs):
-    server = serve(Tell, idle_connection_timeout=0.1)
+    server = serve(Tell, idle_connection_timeout=1)
     with server.connect() as used, server.connect() as unused:
         assert used.request().status == 200
         used.read_eof()
