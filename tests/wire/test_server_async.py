@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextvars
+import importlib
 import threading
 
 import pytest
 
 from .raw import build, wait_until
-from .server import web
+from .server import PACKAGE, web
+
+gen = importlib.import_module(f"{PACKAGE}.gen")
+ioloop = importlib.import_module(f"{PACKAGE}.ioloop")
 
 VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("VARIABLE", default="unset")
 
@@ -514,6 +518,61 @@ def test_prepare_may_return_an_awaitable(serve):
             self.write("+")
 
     assert serve(Handler).request().body == b"awaited+"
+
+
+def test_generator_coroutines(serve, logs):
+    class Handler(web.RequestHandler):
+        @gen.coroutine
+        def prepare(self):
+            yield gen.sleep(0)
+            self.value = "prepared "
+
+        @gen.coroutine
+        def get(self):
+            result = yield self.work()
+            self.write(self.value + result)
+
+        @gen.coroutine
+        def work(self):
+            yield [gen.sleep(0), gen.moment]
+            raise gen.Return("worked")
+
+    with serve(Handler).connect() as connection:
+        for _ in range(2):
+            assert connection.request().body == b"prepared worked"
+    assert logs.tracebacks() == []
+
+
+def test_the_current_ioloop_is_the_servers(serve):
+    class Handler(web.RequestHandler):
+        async def get(self):
+            loop = ioloop.IOLoop.current()
+            future = asyncio.get_running_loop().create_future()
+            loop.add_callback(future.set_result, "called back")
+            same = loop.asyncio_loop is asyncio.get_running_loop()
+            self.write(f"{await future} {same}")
+
+    assert serve(Handler).request().body == b"called back True"
+
+
+@pytest.mark.parametrize("suspends", [False, True])
+def test_in_the_debug_mode_of_the_loop(serve, logs, suspends):
+    class Handler(web.RequestHandler):
+        async def prepare(self):
+            pass
+
+        async def get(self):
+            async with asyncio.timeout(5):
+                if suspends:
+                    await asyncio.sleep(0)
+            self.write(f"{asyncio.current_task() is not None}")
+
+    server = serve(Handler)
+    server.call(lambda: server.loop.set_debug(True))
+    with server.connect() as connection:
+        for _ in range(3):
+            assert connection.request().body == b"True"
+    assert logs.tracebacks() == []
 
 
 def test_finish_can_be_awaited(serve):

@@ -258,3 +258,40 @@ def test_on_connection_close_is_not_called_after_a_normal_answer(serve):
     server.turn()
     server.turn()
     assert calls == []
+
+
+@pytest.mark.parametrize("where", ["prepare", "data_received", "post"])
+@pytest.mark.parametrize("how", ["close", "reset"])
+def test_leaving_while_a_streaming_handler_waits(serve, logs, where, how):
+    calls = []
+    gate = asyncio.Event()
+
+    async def wait(self, *args):
+        if self.request.path != "/alive":
+            calls.append(where)
+            await gate.wait()
+            calls.append("woken")
+
+    def closed(self):
+        calls.append("closed")
+
+    methods = {
+        "data_received": lambda self, chunk: None,
+        where: wait,
+        "on_connection_close": closed,
+    }
+    handler = web.stream_request_body(type("Handler", (Echo,), methods))
+    server = serve(handler)
+    with server.connect() as connection:
+        length = "3" if where == "post" else "10"
+        connection.send(build("/", "POST", b"abc", {"Content-Length": length}))
+        wait_until(lambda: calls)
+        leave(connection, how)
+        if where == "post":
+            wait_until(lambda: "closed" in calls)
+        # While a receiver waits nothing is read, so the end is heard of only afterwards.
+        server.call(gate.set)
+        wait_until(lambda: {"closed", "woken"} <= set(calls))
+    server.turn()
+    assert sorted(calls) == sorted([where, "closed", "woken"])
+    is_sane(server, logs)

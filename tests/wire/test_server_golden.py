@@ -74,6 +74,35 @@ def test_head_has_the_fields_of_get(serve):
     assert headed.get("Etag") == HELLO_ETAG
 
 
+def test_head_may_declare_a_length_it_does_not_send(serve, logs):
+    class Handler(web.RequestHandler):
+        def head(self):
+            self.set_header("Content-Length", "1000")
+
+    with serve(Handler).connect() as connection:
+        for _ in range(2):
+            assert connection.request(method="HEAD").get("Content-Length") == "1000"
+    assert logs.tracebacks() == []
+
+
+@pytest.mark.parametrize("code", [200, 304])
+def test_head_and_304_send_nothing_even_when_flushed(serve, logs, code):
+    class Handler(Hello):
+        async def head(self):
+            self.set_status(code)
+            if code == 200:
+                self.write("x" * 1000)
+            await self.flush()
+            if code == 200:
+                self.write("y" * 1000)
+
+    with serve(Handler).connect() as connection:
+        for _ in range(2):
+            assert connection.request(method="HEAD").status == code
+        assert connection.request().body == b"Hello"  # nothing of a body was left between
+    assert logs.tracebacks() == []
+
+
 def test_dict_is_json_with_escaped_slash(serve):
     class Handler(web.RequestHandler):
         def get(self):
@@ -275,6 +304,54 @@ def test_repeated_fields_keep_their_order(serve):
 )
 def test_connection_field(serve, fields, connection):
     assert serve(Hello).request(fields=fields).get("Connection") == connection
+
+
+@pytest.mark.parametrize("flushes", [False, True])
+def test_a_transfer_coding_set_by_the_handler_does_not_corrupt_the_framing(serve, logs, flushes):
+    class Handler(Hello):
+        async def post(self):
+            self.set_header("Transfer-Encoding", "chunked")
+            self.write("abc")
+            if flushes:
+                await self.flush()
+                self.write("def")
+
+    with serve(Handler).connect() as connection:
+        answer = connection.request(method="POST", body=b"")
+        assert answer.body == (b"abcdef" if flushes else b"abc")
+        assert connection.request().body == b"Hello"
+
+
+def test_default_fields_can_be_replaced_and_removed(serve):
+    class Handler(web.RequestHandler):
+        def get(self):
+            self.set_header("Date", "then")
+            self.set_header("Server", "mine")
+            self.clear_header("Content-Type")
+            self.write("x")
+
+    answer = serve(Handler).request()
+    assert (answer.get("Date"), answer.get("Server")) == ("then", "mine")
+    assert answer.get("Content-Type") is None
+
+
+@pytest.mark.parametrize("value", ["caf\xe9", b"caf\xe9"])
+def test_latin_1_values_are_sent_as_such(serve, value):
+    class Handler(web.RequestHandler):
+        def get(self):
+            self.set_header("X-Name", value)
+
+    assert serve(Handler).request().get("X-Name") == "caf\xe9"
+
+
+@pytest.mark.parametrize("value", [None, 1.5, ["x"]])
+def test_other_types_of_value_are_refused(serve, logs, value):
+    class Handler(web.RequestHandler):
+        def get(self):
+            self.set_header("X-Name", value)
+
+    assert serve(Handler).request().status == 500
+    assert logs.errors() == [TypeError]
 
 
 def test_keep_alive_of_http_1_0_is_confirmed(serve):
