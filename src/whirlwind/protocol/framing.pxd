@@ -28,6 +28,7 @@ cdef class BodyParser:
     cpdef void receive(self, bytes data)
     cpdef void receive_eof(self)
     cpdef Py_ssize_t buffered(self)
+    @cython.locals(size=Py_ssize_t)
     cpdef bint in_message(self)
     cpdef bytes take_rest(self)
     cpdef void skip_end(self)

@@ -106,8 +106,17 @@ class BodyParser:
         return len(self._buf) - self._pos
 
     def in_message(self) -> bool:
-        """Whether a message was begun and has not come to its END."""
-        return self._state not in (states.IN_HEAD, states.CLOSED) or self.buffered() > 0
+        """Whether a message was begun and has not come to its END.
+
+        An empty line between messages begins none (RFC 9112 section 2.2).
+        """
+        if self._state != states.IN_HEAD:
+            return self._state != states.CLOSED
+        size = self.buffered()
+        if size == 0 or size > 2:
+            return size > 0
+        self._settle()
+        return self._buf[self._pos :] not in (b"\r\n", b"\n", b"\r")
 
     def take_rest(self) -> bytes:
         """Give up parsing and hand over every byte not parsed (upgrade, CONNECT, detach)."""

@@ -131,11 +131,11 @@ class ExchangeBase:
             self._left = 0
         elif self.minor:
             self._chunked = True
-            if headers.has_normal("Transfer-Encoding"):
-                headers.drop("Transfer-Encoding")
             last = "Transfer-Encoding: chunked\r\n"
         else:
             self.keep_alive = False
+        if headers.has_normal("Transfer-Encoding"):
+            headers.drop("Transfer-Encoding")  # the framing is decided here, whatever it says
         option = headers.lookup_normal("Connection")
         if option is not None and "close" in option.lower():
             self.keep_alive = False

@@ -109,7 +109,7 @@ class ServerConnection(Outlet):
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone, whoever ended it."""
         self.fail(error)
-        self.site.connections.discard(self)
+        self.site.forget(self)
         self.deadline = self.write_deadline = 0.0
         self.parser.close()
         exchange = self.exchange
@@ -152,8 +152,12 @@ class ServerConnection(Outlet):
             self._fail_exchange()
         finally:
             self._advancing = False
-            self.corked = False
-            self.flush()
+            if self.site.busy and self._out:
+                if not self.queued:
+                    self.queued = True
+                    self.site.enqueue(self)
+            elif not self.queued:
+                self.uncork()
 
     def _handle_events(self) -> None:
         parser = self.parser
@@ -189,12 +193,12 @@ class ServerConnection(Outlet):
             self._wait_for_head()
 
     def _wait_for_head(self) -> None:
-        if self._eof and not self.parser.buffered():
-            self.close()
-        elif self.parser.buffered():
+        if self.parser.buffered() and self.parser.in_message():
             if self.deadline == 0.0 or not self._head_begun:
                 self._head_begun = True
                 self.deadline = self.site.now() + self.site.header_timeout
+        elif self._eof:
+            self.close()
         else:
             self._head_begun = False
             if self.deadline == 0.0:
@@ -232,7 +236,9 @@ class ServerConnection(Outlet):
     def _make_request(self, exchange: Exchange, head: RequestHead) -> HTTPServerRequest:
         request = _NEW_REQUEST(HTTPServerRequest)
         try:
-            request.adopt(head, exchange, self, _wall_clock())
+            now = _wall_clock()
+            self.site.note_request(self, now)
+            request.adopt(head, exchange, self, now)
         finally:
             exchange.request = request
         request.server_connection = self

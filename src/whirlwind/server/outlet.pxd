@@ -11,6 +11,7 @@ cdef class Outlet:
     cdef public bint closed
     cdef public bint draining
     cdef public bint corked
+    cdef public bint queued
     cdef public double deadline
     cdef public double write_deadline
     cdef public list _out
@@ -22,6 +23,7 @@ cdef class Outlet:
     cpdef object send(self, bytes data)
     @cython.locals(out=list)
     cpdef object flush(self)
+    cpdef object uncork(self)
     cpdef object written(self)
     cpdef bint is_gone(self)
     cpdef bint is_blocked(self)

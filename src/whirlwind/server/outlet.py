@@ -30,6 +30,8 @@ class Outlet:
         self.closed = False
         self.draining = False
         self.corked = False
+        #: Whether the site will uncork this connection at the end of the turn.
+        self.queued = False
         #: Loop time at which the reaper has to look at this connection; 0 for never.
         self.deadline = 0.0
         self.write_deadline = 0.0
@@ -57,6 +59,12 @@ class Outlet:
             self._out_size = 0
             if not self.closed:
                 self.transport.write(out[0] if len(out) == 1 else b"".join(out))
+
+    def uncork(self) -> None:
+        """Write what was collected, and the rest as it comes."""
+        self.queued = False
+        self.corked = False
+        self.flush()
 
     def written(self) -> Awaitable[None]:
         """An awaitable that is done when the peer has taken enough of what was sent."""

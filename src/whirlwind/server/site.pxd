@@ -2,6 +2,9 @@ import cython
 
 from whirlwind.server.outlet cimport Outlet
 
+cdef int _STREAK, _FEW
+cdef double _CLOSE
+
 
 cdef class Site:
     cdef public object loop
@@ -24,9 +27,19 @@ cdef class Site:
     cdef public bint xheaders
     cdef public object trusted
     cdef public str protocol
+    cdef public bint busy
+    cdef int _streak
+    cdef Outlet _last
+    cdef double _last_time
+    cdef list _batch
     cdef object _reaper
     cdef object _empty
 
+    cpdef object note_request(self, Outlet conn, double now)
+    cpdef object enqueue(self, Outlet conn)
+    @cython.locals(batch=list, conn=Outlet)
+    cpdef object _uncork_all(self)
+    cpdef object forget(self, Outlet conn)
     cpdef double now(self) except -1
     cpdef object reaper_needed(self)
     cpdef object connection_closed(self, Outlet conn)

@@ -17,6 +17,12 @@ from whirlwind.server.proxy import apply_proxy_fields
 #: Seconds between two looks at the deadlines; none of them is shorter than two of these.
 _REAP_EVERY: Final = 1.0
 
+# What counts as a busy turn: so many requests, each of another connection than the one before and
+# within so many seconds of it; it ends when a turn brings fewer than so many.
+_STREAK: Final = 16
+_CLOSE: Final = 0.0002
+_FEW: Final = 4
+
 
 class DirectApplication(Protocol):
     """An application that takes whole requests in one call, without delegates."""
@@ -64,8 +70,55 @@ class Site:
         self.xheaders = False
         self.trusted: Container[str] = ()
         self.protocol: str | None = None
+        #: Whether answers wait for the end of the loop's turn.
+        self.busy = False
+        self._streak = 0
+        self._last: Outlet | None = None
+        self._last_time = 0.0
+        self._batch: list[Outlet] = []
         self._reaper: asyncio.TimerHandle | None = None
         self._empty: asyncio.Future[None] | None = None
+
+    def note_request(self, conn: Outlet, now: float) -> None:
+        """Notice when requests of different connections follow each other closely.
+
+        Then one turn of the loop brings several of them, and their answers leave together at its
+        end rather than one by one in between: a peer on the same machine, such as a proxy, is
+        woken once for many answers (waking costs the sender 15 us in a virtual machine). With few
+        connections at work nothing is held back.
+
+        :arg now: seconds since the epoch.
+        """
+        if self._last is not conn:
+            if now - self._last_time > _CLOSE:
+                self._streak = 0
+            else:
+                self._streak += 1
+                if self._streak >= _STREAK:
+                    self.busy = True
+            self._last = conn
+        self._last_time = now
+
+    def enqueue(self, conn: Outlet) -> None:
+        """Uncork a connection when the loop has handled what it has read in this turn."""
+        if not self._batch:
+            self.loop.call_soon(self._uncork_all, context=self.context)
+        self._batch.append(conn)
+
+    def _uncork_all(self) -> None:
+        batch = self._batch
+        self._batch = []
+        for conn in batch:
+            conn.uncork()
+        if len(batch) < _FEW:
+            self.busy = False
+            self._streak = 0
+
+    def forget(self, conn: Outlet) -> None:
+        """A connection is gone."""
+        self.connections.discard(conn)
+        if self._last is conn:
+            self._last = None
 
     def now(self) -> float:
         """The loop's time, in seconds."""
