@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import importlib
 import logging
 import os
 import socket
 import tempfile
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from .raw import DEADLINE, RawConnection
@@ -64,6 +65,7 @@ class ServerThread:
         self._options = options
         self._started: concurrent.futures.Future[None] = concurrent.futures.Future()
         self.loop_errors: list[dict[str, Any]] = []
+        self._connections: list[RawConnection] = []
         self.thread = threading.Thread(target=self._serve, name="wire-server", daemon=True)
         self.thread.start()
         self._started.result(DEADLINE)
@@ -109,8 +111,11 @@ class ServerThread:
         return self.address[1]
 
     def connect(self, **options: Any) -> RawConnection:
-        """Open a connection; options as for `RawConnection`."""
-        return RawConnection(self.address, **options)
+        """Open a connection; options as for `RawConnection`. `stop` closes what is left open."""
+        connection = RawConnection(self.address, **options)
+        self._connections = [c for c in self._connections if c.sock.fileno() >= 0]
+        self._connections.append(connection)
+        return connection
 
     def request(self, target: str = "/", *args: Any, **options: Any) -> Any:
         """Answer to one request on a connection of its own, when the server is done with it."""
@@ -134,8 +139,21 @@ class ServerThread:
         self.loop.call_soon_threadsafe(self.loop.call_soon, self.loop.call_soon, done.set)
         assert done.wait(DEADLINE), "the server's loop does not turn"
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the loop: what arrives in the block is all there in one turn afterwards."""
+        begun, go_on = threading.Event(), threading.Event()
+        self.loop.call_soon_threadsafe(lambda: (begun.set(), go_on.wait(DEADLINE)))
+        assert begun.wait(DEADLINE)
+        try:
+            yield
+        finally:
+            go_on.set()
+
     def stop(self) -> None:
         """Stop serving and end the thread."""
+        for connection in self._connections:
+            connection.close()
         if self.thread.is_alive():
             self.loop.call_soon_threadsafe(self._stopping.set)
             self.thread.join(DEADLINE)
