@@ -142,7 +142,8 @@ class ResponseBase:
         self.application = application
         self.request = request
         self._ww_native: RequestStorage | None = (
-            request if isinstance(request, RequestStorage) else None
+            # By its type: a mock with a spec passes for an instance.
+            request if issubclass(type(request), RequestStorage) else None
         )
         self.path_args: list[Any] = []
         self.path_kwargs: dict[str, Any] = {}
