@@ -99,7 +99,10 @@ class ServerConnection(Outlet):
         if exchange is not None and exchange.request_done:
             exchange.keep_alive = False
             if self.tls_object() is None:
-                exchange.lost()
+                try:
+                    exchange.lost()
+                except Exception:
+                    app_log.error("Uncaught exception in close callback", exc_info=True)
                 return not self.closed and self.exchange is not None
             return False
         if exchange is None or not exchange.waiting:
@@ -432,9 +435,9 @@ class ServerConnection(Outlet):
         self.exchange = None
         if exchange is None or exchange.is_fresh():
             self.send(refusal.answer(error.code, error.reason))
-        if exchange is not None:
-            exchange.refused()
         self.close()
+        if exchange is not None:
+            self._tell_refused(exchange)
 
     def _fail_exchange(self) -> None:
         """The application broke its own promises; its peer gets a 500 if that is still possible."""
@@ -443,8 +446,15 @@ class ServerConnection(Outlet):
         if exchange is not None:
             if exchange.is_fresh():
                 self.send(refusal.answer(500, "internal error"))
-            exchange.refused()
         self.close()
+        if exchange is not None:
+            self._tell_refused(exchange)
+
+    def _tell_refused(self, exchange: Exchange) -> None:
+        try:
+            exchange.refused()
+        except Exception:
+            app_log.error("Uncaught exception in close callback", exc_info=True)
 
     # --- ending ---------------------------------------------------------------------------------
 
@@ -458,6 +468,7 @@ class ServerConnection(Outlet):
             return
         self._closing = True
         self.flush()
+        self.shut = True
         unread = self.parser.in_message()
         self.parser.close()
         if self._eof or not unread or not self.transport.can_write_eof():
@@ -512,6 +523,7 @@ class ServerConnection(Outlet):
         self.exchange = None
         self._closing = True
         self.flush()
+        self.shut = True
         rest = self.parser.take_rest()
         self.deadline = 0.0
         return detach(self.transport, rest, self.loop)

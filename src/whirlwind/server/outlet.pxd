@@ -11,6 +11,7 @@ cdef class Outlet:
     cdef public bint closed
     cdef public bint draining
     cdef public bint corked
+    cdef public bint shut
     cdef public bint queued
     cdef public double deadline
     cdef public double write_deadline

@@ -30,6 +30,8 @@ class Outlet:
         self.closed = False
         self.draining = False
         self.corked = False
+        #: Whether the last byte was handed over: what comes after it is dropped.
+        self.shut = False
         #: Whether the site will uncork this connection at the end of the turn.
         self.queued = False
         #: Loop time at which the reaper has to look at this connection; 0 for never.
@@ -48,7 +50,7 @@ class Outlet:
             self._out_size += len(data)
             if self._out_size > _MAX_CORKED:
                 self.flush()
-        elif not self.closed and not self.transport.is_closing():
+        elif not self.closed and not self.shut and not self.transport.is_closing():
             self.transport.write(data)
 
     def flush(self) -> None:
@@ -57,7 +59,7 @@ class Outlet:
         if out:
             self._out = []
             self._out_size = 0
-            if not self.closed:
+            if not self.closed and not self.shut:
                 self.transport.write(out[0] if len(out) == 1 else b"".join(out))
 
     def uncork(self) -> None:
@@ -71,7 +73,7 @@ class Outlet:
         if self.corked and self._out_size > 16384:
             self.flush()
         if not self._blocked:
-            if self.transport.is_closing():
+            if self.shut or self.transport.is_closing():
                 return self.failed()
             # A handler that only ever waits for writes that are done at once would never let the
             # loop do anything else, hearing of a peer that has left included.
@@ -91,7 +93,9 @@ class Outlet:
 
     def is_gone(self) -> bool:
         """Whether nothing that is written can reach the peer any more."""
-        return self.closed or self.transport is None or self.transport.is_closing()
+        return (
+            self.closed or self.shut or self.transport is None or self.transport.is_closing()
+        )
 
     def is_blocked(self) -> bool:
         """Whether the peer has to read before more should be written."""
