@@ -175,6 +175,9 @@ class BaseAsyncIOLoop(IOLoop):
         timeout.cancel()  # type: ignore[attr-defined]
 
     def add_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        if not callable(callback):
+            # Once the loop calls it, nothing says who gave it: often a coroutine, not a function.
+            raise TypeError(f"add_callback needs a callable, not {callback!r}")
         if kwargs:
             callback = functools.partial(callback, **kwargs)
         loop = self.asyncio_loop

@@ -2,13 +2,13 @@
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from whirlwind._public import claim
 from whirlwind.escape import utf8, xhtml_escape
-from whirlwind.gen import convert_yielded
+from whirlwind.gen import BadYieldError, convert_yielded
 from whirlwind.httputil import HTTPServerRequest
 from whirlwind.iostream import IOStream, StreamClosedError
 from whirlwind.log import app_log, gen_log
@@ -284,7 +284,7 @@ class RequestHandler(Responding, XsrfMixin, SignedCookiesMixin):
             while pending is not None:
                 try:
                     if not hasattr(pending, "__await__"):
-                        pending = convert_yielded(pending)
+                        pending = self._ww_awaitable(pending)
                     await pending
                 except Exception as error:
                     pending = None  # what failed holds the exception, whose frames hold it
@@ -294,6 +294,27 @@ class RequestHandler(Responding, XsrfMixin, SignedCookiesMixin):
         except asyncio.CancelledError:
             self._ww_cancelled()
             raise
+
+    def _ww_awaitable(self, result: Any) -> Any:
+        """What a stage returned that is no awaitable itself: as one, if others have taught us how.
+
+        A list or a dict could be one of futures, but is rather an answer that nobody would send.
+        """
+        if not isinstance(result, (list, dict)):
+            try:
+                return convert_yielded(result)
+            except BadYieldError:
+                pass
+        advice = (
+            "make it async def, or decorate it with gen.coroutine"
+            if isinstance(result, Generator)
+            else "what it returns is only waited for; send the answer with write()"
+        )
+        method = (self.request.method or "").lower()
+        raise TypeError(
+            f"prepare() or {method}() of {type(self).__name__} returned "
+            f"a {type(result).__name__}: {advice}"
+        )
 
 
 def _loggable(uri: str | None) -> str:
