@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 
 from .raw import DEADLINE, build, wait_until
 from .server import web
@@ -78,3 +79,77 @@ def test_what_is_written_after_closing_is_dropped(start, logs):
         with socket.create_connection(server.address) as peer:
             peer.sendall(BODY_BEGUN)
             assert everything(peer).endswith(b"6\r\nbefore\r\n")
+
+
+def test_requests_faster_than_answers_are_not_all_read_at_once(serve):
+    held = []
+
+    class Handler(web.RequestHandler):
+        def get(self):
+            held.append(self.request.server_connection.parser.buffered())
+
+    count = 60_000
+    server = serve(Handler)
+    with socket.create_connection(server.address) as peer:
+        reader = threading.Thread(target=everything, args=(peer,))
+        reader.start()
+        peer.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * count)
+        peer.shutdown(socket.SHUT_WR)
+        reader.join(DEADLINE * 3)
+    assert len(held) == count
+    assert max(held) < 1 << 20
+
+
+def test_a_peer_that_sends_no_more_gets_every_answer_it_asked_for(serve):
+    class Handler(web.RequestHandler):
+        def get(self):
+            self.write("x" * 1000)
+
+    server = serve(Handler)
+    with socket.create_connection(server.address) as peer:
+        peer.sendall(build("/") * 1000)
+        peer.shutdown(socket.SHUT_WR)
+        assert everything(peer).count(b"HTTP/1.1 200 ") == 1000
+
+
+def test_waiting_for_the_peer_to_read_is_not_waiting_for_a_head(serve):
+    class Handler(web.RequestHandler):
+        def get(self):
+            self.write("x" * 1_000_000)
+
+    server = serve(Handler)
+    with socket.create_connection(server.address) as peer:
+        peer.sendall(build("/") * 30)
+        [site] = server.call(lambda: list(server.server._sites.values()))
+        wait_until(lambda: server.call(lambda: any(one.is_blocked() for one in site.each())))
+        server.turn()
+        [connection] = server.call(site.each)
+        assert server.call(lambda: (connection.deadline, connection.write_deadline > 0.0)) == (
+            0.0,
+            True,
+        )
+
+
+def test_an_early_answer_larger_than_what_is_dropped_arrives_whole(serve):
+    size = 20_000_000
+
+    @web.stream_request_body
+    class Upload(web.RequestHandler):
+        def prepare(self):
+            self.set_header("Connection", "close")
+            self.finish(b"x" * size)
+
+        def data_received(self, chunk):
+            pass
+
+    server = serve(Upload)
+    with socket.create_connection(server.address) as peer:
+        peer.sendall(BODY_BEGUN)
+        [site] = server.call(lambda: list(server.server._sites.values()))
+        [connection] = wait_until(lambda: server.call(lambda: [c for c in site.each() if c.shut]))
+        peer.sendall(b"01234")
+        server.turn()
+        # What is still to be read by the peer outlives the time in which its bytes are dropped.
+        server.call(lambda: connection.expire(connection.deadline))
+        assert server.call(lambda: connection.write_deadline) > 0.0
+        assert len(everything(peer).partition(b"\r\n\r\n")[2]) == size

@@ -27,6 +27,7 @@ cdef class ServerConnection(Outlet):
     cdef bint _resume_due
     cdef bint _head_begun
     cdef bint _peer_known
+    cdef long long _dropped
     cdef object _peer
     cdef object __weakref__
 

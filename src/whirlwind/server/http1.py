@@ -64,6 +64,7 @@ class ServerConnection(Outlet):
         self._eof = False
         self._resume_due = False
         self._head_begun = False
+        self._dropped = 0
         self._peer: Any = None
         self._peer_known = False
 
@@ -88,6 +89,8 @@ class ServerConnection(Outlet):
                 self._pause_reading()
             return
         self._advance()
+        if self._resume_due and self.parser.buffered() > _MAX_PIPELINE:
+            self._pause_reading()  # more requests arrive than are answered in one turn
 
     def eof_received(self) -> bool:
         """The peer will send no more. An answer under way is still finished and sent."""
@@ -105,9 +108,11 @@ class ServerConnection(Outlet):
                     app_log.error("Uncaught exception in close callback", exc_info=True)
                 return not self.closed and self.exchange is not None
             return False
-        if exchange is None or not exchange.waiting:
+        if not self._blocked if exchange is None else not exchange.waiting:
             self._advance()
-        return self.exchange is not None and not self._closing
+        if self._closing or self.tls_object() is not None:
+            return False
+        return self.exchange is not None or self._resume_due or self._blocked
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone, whoever ended it."""
@@ -135,7 +140,9 @@ class ServerConnection(Outlet):
         """The transport's buffer is below its low-water mark."""
         self.write_deadline = 0.0
         self.unblock()
-        if not self._closing and self.exchange is None and self.parser.buffered():
+        if self._closing:
+            self._watch_last_bytes()
+        elif self.exchange is None and (self.parser.buffered() or self._eof):
             self._resume_soon()
 
     # --- what the peer sent ---------------------------------------------------------------------
@@ -197,7 +204,11 @@ class ServerConnection(Outlet):
 
     def _wait_for_head(self) -> None:
         if self.parser.buffered() and self.parser.in_message():
-            if self.deadline == 0.0 or not self._head_begun:
+            if self._blocked:
+                # Whole requests may wait here for the peer to read; `write_deadline` sees to that.
+                self._head_begun = False
+                self.deadline = 0.0
+            elif self.deadline == 0.0 or not self._head_begun:
                 self._head_begun = True
                 self.deadline = self.site.now() + self.site.header_timeout
         elif self._eof:
@@ -228,7 +239,11 @@ class ServerConnection(Outlet):
         site = self.site
         exchange = Exchange()
         exchange.attach(
-            self, head.method, head.minor, head.keep_alive and not (site.no_keep_alive or self._eof)
+            self,
+            head.method,
+            head.minor,
+            head.keep_alive
+            and not (site.no_keep_alive or (self._eof and not self.parser.buffered())),
         )
         self.exchange = exchange
         self.deadline = 0.0
@@ -443,9 +458,8 @@ class ServerConnection(Outlet):
         """The application broke its own promises; its peer gets a 500 if that is still possible."""
         exchange = self.exchange
         self.exchange = None
-        if exchange is not None:
-            if exchange.is_fresh():
-                self.send(refusal.answer(500, "internal error"))
+        if exchange is not None and exchange.is_fresh():
+            self.send(refusal.answer(500, "internal error"))
         self.close()
         if exchange is not None:
             self._tell_refused(exchange)
@@ -471,6 +485,7 @@ class ServerConnection(Outlet):
         self.shut = True
         unread = self.parser.in_message()
         self.parser.close()
+        self._watch_last_bytes()
         if self._eof or not unread or not self.transport.can_write_eof():
             self.transport.close()
             return
@@ -479,9 +494,16 @@ class ServerConnection(Outlet):
         self.deadline = self.site.now() + self.site.linger_timeout
         self._resume_reading()
 
+    def _watch_last_bytes(self) -> None:
+        """What is left to send, however little, must not keep the connection for ever."""
+        left = self.transport.get_write_buffer_size()
+        if left and self.write_deadline == 0.0:
+            self.write_deadline = self.site.now() + self.site.write_timeout
+            self.write_size = left
+
     def _discard_while_closing(self, size: int) -> None:
-        self.write_size += size
-        if self.write_size > _MAX_DISCARD * 16:
+        self._dropped += size
+        if self._dropped > _MAX_DISCARD * 16:
             self.transport.abort()
 
     def begin_drain(self) -> None:
@@ -508,7 +530,10 @@ class ServerConnection(Outlet):
         if self.deadline and now >= self.deadline:
             self.deadline = 0.0
             if self._closing:
-                self.transport.abort()
+                if self.write_deadline:
+                    self.deadline = now + self.site.linger_timeout  # the answer still leaves
+                else:
+                    self.transport.abort()
             elif self.is_idle():
                 self.close()
             elif self.exchange is None:
@@ -582,7 +607,11 @@ class ServerConnection(Outlet):
         exchange = self.exchange
         if exchange is not None and exchange.waiting:
             return
-        if not self._reading and not self.closed and self.parser.buffered() <= _MAX_PIPELINE:
+        if (
+            not self._reading
+            and not self.closed
+            and self.parser.buffered() <= max(_MAX_PIPELINE, self.parser.max_head_size)
+        ):
             self._reading = True
             if not self.transport.is_closing():
                 self.transport.resume_reading()

@@ -93,9 +93,7 @@ class Outlet:
 
     def is_gone(self) -> bool:
         """Whether nothing that is written can reach the peer any more."""
-        return (
-            self.closed or self.shut or self.transport is None or self.transport.is_closing()
-        )
+        return self.closed or self.shut or self.transport is None or self.transport.is_closing()
 
     def is_blocked(self) -> bool:
         """Whether the peer has to read before more should be written."""
