@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from .raw import NoAnswer, build
+from .raw import NoAnswer, build, wait_until
 from .server import web
 
 COUNT = 60
@@ -18,12 +18,14 @@ class Handler(web.RequestHandler):
     """Does what the first element of the path says, and answers with the path."""
 
     gate = asyncio.Event()
+    waiting: list[str] = []
 
     async def answer_later(self):
         await asyncio.sleep(0)
         self.write(self.request.path)
 
     async def answer_at_the_gate(self):
+        self.waiting.append(self.request.path)
         await type(self).gate.wait()
         self.write(self.request.path)
 
@@ -202,11 +204,12 @@ def test_slow_readers_among_many(serve):
 def test_stop_with_everybody_under_way(serve, logs, monkeypatch):
     server = serve(Handler)
     monkeypatch.setattr(Handler, "gate", asyncio.Event())
+    monkeypatch.setattr(Handler, "waiting", [])
     connections = [server.connect() for _ in range(COUNT)]
     with server.held():
         for number, connection in enumerate(connections):
             connection.send(build(f"/gate/{number}"))
-    server.turn()
+    wait_until(lambda: len(Handler.waiting) == COUNT)
     server.call(server.server.stop)
     server.call(Handler.gate.set)
     for number, connection in enumerate(connections):
