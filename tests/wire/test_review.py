@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import enum
+import pathlib
 import socket
+import ssl
 import threading
 
 from .raw import DEADLINE, build, wait_until
-from .server import web
+from .server import httputil, web
 
 BODY_BEGUN = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n"
 
@@ -153,3 +157,63 @@ def test_an_early_answer_larger_than_what_is_dropped_arrives_whole(serve):
         server.call(lambda: connection.expire(connection.deadline))
         assert server.call(lambda: connection.write_deadline) > 0.0
         assert len(everything(peer).partition(b"\r\n\r\n")[2]) == size
+
+
+def test_header_values_that_are_more_than_plain_text(serve):
+    class Kind(str, enum.Enum):  # noqa: UP042  (a StrEnum prints its value)
+        ONE = "one"
+
+    class Handler(web.RequestHandler):
+        def get(self):
+            self.set_header("X-Set", Kind.ONE)
+            self._headers["X-Put"] = Kind.ONE
+
+    answer = serve(Handler).request("/")
+    assert (answer.get_all("X-Set"), answer.get_all("X-Put")) == (["one"], ["one"])
+    assert len(answer.body) == 0
+
+
+def test_a_handler_behind_a_router_hears_that_its_client_left(start):
+    begun, left = threading.Event(), threading.Event()
+
+    class Handler(web.RequestHandler):
+        async def get(self):
+            self.gone = asyncio.Event()
+            begun.set()
+            await self.gone.wait()
+
+        def on_connection_close(self):
+            self.gone.set()
+            left.set()
+
+    application = web.Application([("/", Handler)])
+
+    class Front(httputil.HTTPServerConnectionDelegate):
+        def start_request(self, server_conn, request_conn):
+            return application.start_request(server_conn, request_conn)
+
+    server = start(Front())
+    with socket.create_connection(server.address) as peer:
+        peer.sendall(build("/"))
+        assert begun.wait(DEADLINE)
+    assert left.wait(DEADLINE)
+
+
+def test_detaching_a_tls_connection_is_an_error_that_is_answered(serve):
+    class Handler(web.RequestHandler):
+        def get(self):
+            self.detach()
+
+    here = pathlib.Path(__file__).parent
+    server = serve(
+        Handler, ssl_options={"certfile": here / "test.crt", "keyfile": here / "test.key"}
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(here / "test.crt")
+    context.check_hostname = False
+    with (
+        socket.create_connection(server.address) as plain,
+        context.wrap_socket(plain) as peer,
+    ):
+        peer.sendall(build("/", fields={"Connection": "close"}))
+        assert everything(peer).startswith(b"HTTP/1.1 500 ")

@@ -186,10 +186,13 @@ def encode_head(start_line: str, headers: HeaderMap, last: str) -> bytes:
         if type(value) is str:
             parts.append(f"{name}: {value}\r\n")
             count += 1
-        else:
+        elif isinstance(value, list):
             for one in value:
                 parts.append(f"{name}: {one}\r\n")
                 count += 1
+        else:
+            parts.append(f"{name}: {str.__str__(value)}\r\n")  # of a subclass, or a TypeError
+            count += 1
     if last:
         count += last.count("\n")
         parts.append(last)

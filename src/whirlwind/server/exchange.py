@@ -306,9 +306,10 @@ class Exchange(ExchangeBase, HTTPConnection):
 
         :returns: an `IOStream` over the same socket, with every byte not parsed yet in its buffer.
         """
-        self._state = _FINISHED
         conn: Any = self.conn
-        return conn.detach()
+        stream = conn.detach()
+        self._state = _FINISHED
+        return stream
 
     def tls_object(self) -> Any:
         """The `ssl.SSLObject` of the connection, or None."""

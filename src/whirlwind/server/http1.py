@@ -545,6 +545,8 @@ class ServerConnection(Outlet):
         """Hand the connection over as an `IOStream`, with every byte that was not parsed."""
         from whirlwind.server.detach import detach
 
+        if self.tls_object() is not None:
+            raise TypeError("A TLS connection can not be detached from its transport")
         self.exchange = None
         self._closing = True
         self.flush()

@@ -73,7 +73,7 @@ class HandlerDelegate(HTTPMessageDelegate):
 
     def on_connection_close(self) -> None:
         """The client is gone."""
-        if self.handler is not None and self.stream_request_body:
+        if self.handler is not None:
             self.handler.on_connection_close()
             future = self.request._body_future
             if future is not None and not future.done():

@@ -104,9 +104,9 @@ class RequestHandler(Responding, XsrfMixin, SignedCookiesMixin):
 
         :returns: the connection as an `IOStream`.
         """
-        self._finished = True
         connection: Any = self.request.connection
         stream: IOStream = connection.detach()
+        self._finished = True
         return stream
 
     def redirect(self, url: str, permanent: bool = False, status: int | None = None) -> None:

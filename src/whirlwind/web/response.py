@@ -474,7 +474,7 @@ if isinstance(ResponseBase.__dict__.get("__setattr__"), FunctionType):
 
 def _header_text(value: Any) -> str:
     if isinstance(value, str):
-        return str(value)
+        return str.__str__(value)  # an enum's members print their names otherwise
     if isinstance(value, bytes):
         return value.decode("latin-1")
     if isinstance(value, numbers.Integral):
