@@ -51,8 +51,10 @@ class HTTPServerRequest(RequestStorage):
         :arg start_line: gives method, uri and version instead of the three arguments.
         :raises HTTPInputError: an HTTP/1.1 request without Host, or with one that is not a host.
         """
-        context = getattr(connection, "context", None)
-        self._set(HTTPHeaders() if headers is None else headers, context, time.time())
+        self._context = getattr(connection, "context", None)
+        self._start_time = time.time()
+        self._path = self._query = ""
+        self.headers = HTTPHeaders() if headers is None else headers
         if start_line is not None:
             method, uri, version = start_line
         self.method = method

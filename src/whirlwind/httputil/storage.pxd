@@ -10,15 +10,15 @@ cdef class RequestStorage:
     cdef public object uri
     cdef public object connection
     cdef public object server_connection
-    cdef object _context
+    cdef public object _context
     cdef public double _start_time
     cdef public object _finish_time
     cdef public object body
     cdef public object _body_future
-    cdef object _headers
+    cdef public object _headers
     cdef object _version
-    cdef object _path
-    cdef object _query
+    cdef public object _path
+    cdef public object _query
     cdef object _host
     cdef object _host_name
     cdef object _remote_ip
@@ -35,4 +35,3 @@ cdef class RequestStorage:
     cpdef bint lacks(self, int field)
     @cython.locals(head=RequestHead)
     cpdef bint has_form(self)
-    cpdef object _set(self, object headers, object context, double now)

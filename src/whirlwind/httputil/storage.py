@@ -8,6 +8,7 @@ attribute can also simply be assigned.
 from http.cookies import SimpleCookie
 from typing import Any
 
+from whirlwind._public import start_values
 from whirlwind.escape import native_str, parse_qs_bytes
 from whirlwind.httputil.cookies import parse_cookie
 from whirlwind.httputil.forms import HTTPFile, max_query_arguments, parse_body_arguments
@@ -22,30 +23,29 @@ _NO_BODY = b""
 class RequestStorage:
     """Slots and lazy attributes; `HTTPServerRequest` documents them."""
 
-    def _set(self, headers: HTTPHeaders | None, context: Any, now: float) -> None:
-        self._head: RequestHead | None = None
-        self.method: Any = None
-        self.uri: Any = None
-        self.connection: Any = None
-        self.server_connection: Any = None
-        self._context = context
-        self._start_time = now
-        self._finish_time: float | None = None
-        self.body = _NO_BODY
-        self._body_future: Any = None
-        self._headers = headers
-        self._version: str | None = None
-        self._path = ""
-        self._query = ""
-        self._host: str | None = None
-        self._host_name: str | None = None
-        self._remote_ip: Any = None
-        self._protocol: str | None = None
-        self._query_arguments: dict[str, list[bytes]] | None = None
-        self._body_arguments: dict[str, list[bytes]] | None = None
-        self._arguments: dict[str, list[bytes]] | None = None
-        self._files: dict[str, list[HTTPFile]] | None = None
-        self._cookies: SimpleCookie | None = None
+    _head: RequestHead | None
+    method: Any
+    uri: Any
+    connection: Any
+    server_connection: Any
+    _context: Any
+    _start_time: float
+    _finish_time: float | None
+    body: bytes
+    _body_future: Any
+    _headers: HTTPHeaders | None
+    _version: str | None
+    _path: str
+    _query: str
+    _host: str | None
+    _host_name: str | None
+    _remote_ip: Any
+    _protocol: str | None
+    _query_arguments: dict[str, list[bytes]] | None
+    _body_arguments: dict[str, list[bytes]] | None
+    _arguments: dict[str, list[bytes]] | None
+    _files: dict[str, list[HTTPFile]] | None
+    _cookies: SimpleCookie | None
 
     def adopt(self, head: RequestHead, connection: Any, context: Any, now: float) -> None:
         """Become the request that a parser has read.
@@ -56,8 +56,10 @@ class RequestStorage:
         :arg now: when the request arrived, in seconds since the epoch.
         :raises ProtocolError: the query holds too many arguments.
         """
-        self._set(None, context, now)
         self._head = head
+        self._context = context
+        self._start_time = now
+        self.body = _NO_BODY
         self.method = head.method
         self.uri = head.target
         self.connection = connection
@@ -65,6 +67,7 @@ class RequestStorage:
         mark = target.find("?")
         if mark < 0:
             self._path = target
+            self._query = ""
         else:
             self._path = target[:mark]
             self._query = target[mark + 1 :]
@@ -265,3 +268,28 @@ class RequestStorage:
                 jar[name] = value
             except Exception:
                 continue
+
+
+start_values(
+    RequestStorage,
+    _head=None,
+    method=None,
+    uri=None,
+    connection=None,
+    server_connection=None,
+    _finish_time=None,
+    _body_future=None,
+    _headers=None,
+    _version=None,
+    _path=None,
+    _query=None,
+    _host=None,
+    _host_name=None,
+    _remote_ip=None,
+    _protocol=None,
+    _query_arguments=None,
+    _body_arguments=None,
+    _arguments=None,
+    _files=None,
+    _cookies=None,
+)

@@ -14,6 +14,7 @@ cdef class Head:
     cdef public bint asked_keep_alive
     cdef public bint asked_upgrade
     cpdef str get(self, bytes name)
+    cpdef void same_fields(self, Head other)
 
 
 cdef class RequestHead(Head):

@@ -1,5 +1,7 @@
 """What a parser knows of a message head: start line, framing, and the field lines as bytes."""
 
+from whirlwind._public import start_values
+
 
 class Head:
     """A request or response head; the field lines stay bytes until somebody asks for them.
@@ -11,21 +13,38 @@ class Head:
     :ivar keep_alive: bool, whether the connection may serve another message after this one.
     """
 
+    minor: int
+    raw: bytes
+    seen: int
+    content_length: int
+    content_type: bytes | None
+    chunked: bool
+    until_close: bool
+    keep_alive: bool
+    expect_continue: bool
+    expect_other: bool
+    upgrade: str
+    asked_close: bool
+    asked_keep_alive: bool
+    asked_upgrade: bool
+
     def __init__(self) -> None:
-        self.minor = 1
-        self.raw = b""
-        self.seen = 0
         self.content_length = -1
-        self.content_type: bytes | None = None
-        self.chunked = False
-        self.until_close = False
-        self.keep_alive = True
-        self.expect_continue = False
-        self.expect_other = False
         self.upgrade = ""
-        self.asked_close = False
-        self.asked_keep_alive = False
-        self.asked_upgrade = False
+
+    def same_fields(self, other: "Head") -> None:
+        """Take over what the field lines said from a head of the same version that had the same."""
+        self.raw = other.raw
+        self.seen = other.seen
+        self.content_length = other.content_length
+        self.content_type = other.content_type
+        self.chunked = other.chunked
+        self.expect_continue = other.expect_continue
+        self.expect_other = other.expect_other
+        self.upgrade = other.upgrade
+        self.asked_close = other.asked_close
+        self.asked_keep_alive = other.asked_keep_alive
+        self.asked_upgrade = other.asked_upgrade
 
     @property
     def version(self) -> str:
@@ -54,10 +73,8 @@ class Head:
 class RequestHead(Head):
     """A request head. ``target`` is in origin-form or ``*``; absolute-form was taken apart."""
 
-    def __init__(self) -> None:
-        Head.__init__(self)  # super() is a lookup and an object more for each request
-        self.method = ""
-        self.target = ""
+    method: str
+    target: str
 
     @property
     def has_body(self) -> bool:
@@ -68,7 +85,22 @@ class RequestHead(Head):
 class ResponseHead(Head):
     """A response head."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.status = 0
-        self.reason = ""
+    status: int
+    reason: str
+
+
+start_values(
+    Head,
+    minor=0,
+    raw=None,
+    seen=0,
+    content_type=None,
+    chunked=False,
+    until_close=False,
+    keep_alive=False,
+    expect_continue=False,
+    expect_other=False,
+    asked_close=False,
+    asked_keep_alive=False,
+    asked_upgrade=False,
+)

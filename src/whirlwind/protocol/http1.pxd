@@ -9,14 +9,14 @@ cdef int _MAX_FIELDS, _FRAMED_HERE
 
 
 cdef class MessageParser(BodyParser):
-    @cython.locals(end=Py_ssize_t, pos=Py_ssize_t, line_end=Py_ssize_t)
+    @cython.locals(end=Py_ssize_t, pos=Py_ssize_t, line_end=Py_ssize_t, previous=Head)
     cdef int _next_head(self) except -1
     cdef int _incomplete_head(self, Py_ssize_t size) except -1
     cdef void _too_large(self, Py_ssize_t line_size) except *
     cdef Py_ssize_t _parse_start_line(self, bytes data, Py_ssize_t pos, Py_ssize_t end) except -1
     cdef void _accept_head(self, Head head, int seen) except *
-    @cython.locals(head=Head, seen=int, count=int, field=int, colon=Py_ssize_t, eol=Py_ssize_t)
-    cdef void _parse_fields(self, bytes data, Py_ssize_t pos, Py_ssize_t end) except *
+    @cython.locals(head=Head, seen=int, count=int, field=int, colon=Py_ssize_t, eol=Py_ssize_t, raw=bytes)
+    cdef void _parse_fields(self, bytes data, Py_ssize_t pos, Py_ssize_t end, Head previous) except *
     cdef void _repeated(self, int field) except *
     @cython.locals(digits=Py_ssize_t, coding=bytes)
     cdef void _known_field(self, Head head, int field, bytes data, Py_ssize_t pos, Py_ssize_t end) except *

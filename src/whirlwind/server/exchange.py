@@ -7,6 +7,7 @@ handler that holds on to it can not write into the answer of the next request.
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from whirlwind._public import start_values
 from whirlwind.httputil.delegates import HTTPConnection
 from whirlwind.protocol.errors import HTTPOutputError
 from whirlwind.protocol.headers import HeaderMap, encode_head, is_sendable
@@ -31,27 +32,33 @@ def status_line(code: int, reason: str) -> str:
 class ExchangeBase:
     """The compiled part of `Exchange`."""
 
+    conn: Outlet
+    method: str
+    minor: int
+    keep_alive: bool
+    owner: Any
+    receiver: Any
+    request: Any
+    pieces: list[bytes] | None
+    decoder: Any
+    backlog: Any
+    waiting: bool
+    request_done: bool
+    discarded: int
+    continue_due: bool
+    _state: int
+    _gone: bool
+    _chunked: bool
+    _left: int
+    _close_callback: Callable[[], object] | None
+
     def attach(self, conn: Outlet, method: str, minor: int, keep_alive: bool) -> None:
         """Begin: ``method``, ``minor`` and ``keep_alive`` are the request head's."""
         self.conn = conn
         self.method = method
         self.minor = minor
         self.keep_alive = keep_alive
-        self.owner: Any = None
-        self.receiver: Any = None
-        self.request: Any = None
-        self.pieces: list[bytes] | None = None
-        self.decoder: Any = None
-        self.backlog: Any = None
-        self.waiting = False
-        self.request_done = False
-        self.discarded = 0
-        self.continue_due = False
-        self._state = _FRESH
-        self._gone = False
-        self._chunked = False
         self._left = -1
-        self._close_callback: Callable[[], object] | None = None
 
     def is_finished(self) -> bool:
         """Whether the whole answer was handed over."""
@@ -231,6 +238,25 @@ class ExchangeBase:
             owner.on_connection_close()
         if callback is not None:
             callback()
+
+
+start_values(
+    ExchangeBase,
+    owner=None,
+    receiver=None,
+    request=None,
+    pieces=None,
+    decoder=None,
+    backlog=None,
+    waiting=False,
+    request_done=False,
+    discarded=0,
+    continue_due=False,
+    _state=0,
+    _gone=False,
+    _chunked=False,
+    _close_callback=None,
+)
 
 
 class Exchange(ExchangeBase, HTTPConnection):

@@ -21,6 +21,7 @@ from types import FunctionType
 from typing import Any, Final
 
 import whirlwind.web.hooks as hooks
+from whirlwind._public import start_values
 from whirlwind._version import VERSION
 from whirlwind.escape import json_encode
 from whirlwind.httputil import HTTPHeaders, ResponseStartLine, format_timestamp, responses
@@ -132,6 +133,16 @@ def default_headers(now: float) -> dict[str, Any]:
 class ResponseBase:
     """What a handler has been told to answer so far, and how far it has come."""
 
+    _headers_written: bool
+    _finished: bool
+    _prepared_future: Any
+    _new_cookie: Any
+    _transforms: Any
+    _ww_raw_args: Any
+    _ww_raw_kwargs: Any
+    _ww_stage: int
+    _ww_exchange: ExchangeBase | None
+
     def __init__(self, application: Any, request: Any, **kwargs: Any) -> None:
         """
         :arg application: the `Application`.
@@ -147,17 +158,8 @@ class ResponseBase:
         )
         self.path_args: list[Any] = []
         self.path_kwargs: dict[str, Any] = {}
-        self._headers_written = False
-        self._finished = False
         self._auto_finish = True
-        self._prepared_future: Any = None
-        self._new_cookie: Any = None
-        self._transforms: Any = None
-        self._ww_raw_args: Any = None
-        self._ww_raw_kwargs: Any = None
-        self._ww_stage = _START
         connection = request.connection
-        self._ww_exchange: ExchangeBase | None = None
         if type(connection) is Exchange:
             self._ww_exchange = connection
             connection.owner = self
@@ -466,6 +468,19 @@ class ResponseBase:
         if future is not None and not future.done():
             future.set_result(None)
 
+
+start_values(
+    ResponseBase,
+    _headers_written=False,
+    _finished=False,
+    _prepared_future=None,
+    _new_cookie=None,
+    _transforms=None,
+    _ww_raw_args=None,
+    _ww_raw_kwargs=None,
+    _ww_stage=0,
+    _ww_exchange=None,
+)
 
 if isinstance(ResponseBase.__dict__.get("__setattr__"), FunctionType):
     # The plain form knows nothing of hooks, so it has nothing to forget: 5 us for each request.
