@@ -40,11 +40,11 @@ class HTTPHeaders(HeaderMap, MutableMapping[str, str]):
         :raises HTTPInputError: the name is no token or the value holds what RFC 9110 section 5.5
             forbids (Tornado 6.5).
         """
-        self.add_checked(name, native_str(value), _chars_are_bytes)
+        self.add_checked(str(name), native_str(value), _chars_are_bytes)
 
     def get_list(self, name: str) -> list[str]:
         """Every value of a field in the order they were added; an empty list when absent."""
-        return self.values_of(name)
+        return self.values_of(str(name))
 
     def get_all(self) -> Iterable[tuple[str, str]]:
         """Every field line as a (name, value) pair; a field added twice comes twice."""
@@ -80,20 +80,20 @@ class HTTPHeaders(HeaderMap, MutableMapping[str, str]):
         return made
 
     def __setitem__(self, name: str, value: str) -> None:
-        self.put(name, value)
+        self.put(str(name), value)
 
     def __getitem__(self, name: str) -> str:
-        found = self.lookup(name)
+        found = self.lookup(str(name))
         if found is None:
             raise KeyError(name)
         return found
 
     def __delitem__(self, name: str) -> None:
-        if not self.drop(name):
+        if not self.drop(str(name)):
             raise KeyError(name)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self.has(name)
+        return isinstance(name, str) and self.has(str(name))
 
     def __len__(self) -> int:
         return len(self._map)
@@ -110,7 +110,7 @@ class HTTPHeaders(HeaderMap, MutableMapping[str, str]):
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """The field's value, several joined by commas, or ``default``."""
-        found = self.lookup(name)
+        found = self.lookup(str(name))
         return default if found is None else found
 
     def copy(self) -> "HTTPHeaders":

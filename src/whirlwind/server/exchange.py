@@ -126,14 +126,17 @@ class ExchangeBase:
         """Decide the answer's framing (RFC 9112 section 6) and serialise its head."""
         conn = self.conn
         last = ""
+        self._left = -1  # an interim response may have come before
         bodyless = code < 200 or code == 204 or code == 304 or self.method == "HEAD"
         length = None if sized else headers.lookup_normal("Content-Length")
         if sized:
             self._left = 0
         elif length is not None:
-            if not length.isdecimal() or not length.isascii():
+            if not length.isdecimal() or not length.isascii() or len(length) > 18:
                 raise HTTPOutputError(f"Content-Length is not a number: {length!r}")
             self._left = 0 if bodyless else int(length)
+            if code < 200 or code == 204:
+                headers.drop("Content-Length")  # RFC 9110 section 8.6
         elif bodyless:
             self._left = 0
         elif self.minor:

@@ -29,6 +29,7 @@ cdef class ServerConnection(Outlet):
     cdef bint _peer_known
     cdef long long _dropped
     cdef object _peer
+    cdef object _detached
     cdef object __weakref__
 
     cdef object _advance(self)

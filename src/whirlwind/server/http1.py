@@ -65,6 +65,7 @@ class ServerConnection(Outlet):
         self._resume_due = False
         self._head_begun = False
         self._dropped = 0
+        self._detached: Any = None
         self._peer: Any = None
         self._peer_known = False
 
@@ -118,6 +119,9 @@ class ServerConnection(Outlet):
         """The connection is gone, whoever ended it."""
         self.fail(error)
         self.site.forget(self)
+        if self._detached is not None:
+            self._detached.transport_done()
+            self._detached = None
         self.deadline = self.write_deadline = 0.0
         self.parser.close()
         exchange = self.exchange
@@ -553,7 +557,8 @@ class ServerConnection(Outlet):
         self.shut = True
         rest = self.parser.take_rest()
         self.deadline = 0.0
-        return detach(self.transport, rest, self.loop)
+        self._detached = detach(self.transport, rest)
+        return self._detached
 
     # --- facts about the peer -------------------------------------------------------------------
 

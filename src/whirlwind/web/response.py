@@ -200,12 +200,12 @@ class ResponseBase:
 
     def _ww_set_header(self, name: str, value: Any) -> None:
         text = value if type(value) is str else _header_text(value)
-        if not self._headers.put_checked(name, text):
+        if not self._headers.put_checked(name if type(name) is str else str(name), text):
             raise ValueError(f"Unsafe header value {text!r} for {name}")
 
     def _ww_add_header(self, name: str, value: Any) -> None:
         text = value if type(value) is str else _header_text(value)
-        if not self._headers.append_checked(name, text):
+        if not self._headers.append_checked(str(name), text):
             raise ValueError(f"Unsafe header value {text!r} for {name}")
 
     def _ww_write(self, chunk: Any) -> None:
