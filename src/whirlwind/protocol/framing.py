@@ -140,8 +140,10 @@ class BodyParser:
         try:
             return self._next()
         except ProtocolError:
-            self._settle()
-            self.excerpt = self._buf[self._pos : self._pos + 80]
+            if self._state == states.IN_HEAD:
+                # Only ever of a head: what a body holds is nobody's business in a log.
+                self._settle()
+                self.excerpt = self._buf[self._pos : self._pos + 80]
             self.close()
             raise
 

@@ -254,8 +254,16 @@ class RequestHandler(Responding, XsrfMixin, SignedCookiesMixin):
         return self._ww_exchange is not None and self._ww_exchange.is_lost()
 
     def _ww_abandon_quietly(self) -> None:
-        if not self._finished:
+        if self._finished:
+            return
+        if self._headers_written:
             self._ww_abandon()
+            return
+        # Nothing was answered here, so there is no status to log and nothing that finished.
+        self._finished = True
+        if self._ww_exchange is not None:
+            self._ww_exchange.cut()
+        self._break_cycles()
 
     def _ww_log_broken_handling(self) -> None:
         app_log.error("Exception in exception handler", exc_info=True)
