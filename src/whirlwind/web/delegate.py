@@ -57,8 +57,42 @@ class HandlerDelegate(HTTPMessageDelegate):
             return None
         prepared = handler._prepared_future
         if prepared is not None and not prepared.done():
-            return _after_prepare(handler, prepared, chunk)
-        return handler.data_received(chunk)
+            return self._receive_prepared(handler, prepared, chunk)
+        return self._receive(handler, chunk)
+
+    def _receive(self, handler: "RequestHandler", chunk: bytes) -> Awaitable[None] | None:
+        try:
+            result = handler.data_received(chunk)
+        except Exception as error:
+            self._failed(handler, error)
+            return None
+        return None if result is None else self._wait(handler, result)
+
+    async def _wait(self, handler: "RequestHandler", result: Awaitable[None]) -> None:
+        try:
+            await result
+        except Exception as error:
+            self._failed(handler, error)
+
+    async def _receive_prepared(
+        self, handler: "RequestHandler", prepared: Awaitable[None], chunk: bytes
+    ) -> None:
+        """`prepare` may still be waiting for something: it comes before the first piece."""
+        await prepared
+        if not handler._finished:
+            pending = self._receive(handler, chunk)
+            if pending is not None:
+                await pending
+
+    def _failed(self, handler: "RequestHandler", error: Exception) -> None:
+        """``data_received`` raised: answer as for any method, and wait for no more of the body."""
+        future = self.request._body_future
+        exchange = handler._ww_exchange
+        if exchange is not None:
+            exchange.keep_alive = False  # the rest of the body has no reader
+        handler._ww_fail(error)
+        if future is not None and not future.done():
+            future.set_result(None)
 
     def finish(self) -> None:
         """The body is complete."""
@@ -90,15 +124,3 @@ class HandlerDelegate(HTTPMessageDelegate):
         if self.application._ww_reload_templates:
             self.application._ww_forget_cached_files()
         return run_handler(self)
-
-
-async def _after_prepare(handler: "RequestHandler", prepared: Any, chunk: bytes) -> None:
-    """`prepare` may still be waiting for something: it comes before the first piece."""
-    await prepared
-    if not handler._finished:
-        try:
-            result = handler.data_received(chunk)
-            if result is not None:
-                await result
-        except StreamClosedError:
-            return
