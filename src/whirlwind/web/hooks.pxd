@@ -7,7 +7,8 @@ cdef extern from *:
     static unsigned int whirlwind_type_version(PyObject *cls) {
         PyTypeObject *type = (PyTypeObject *)cls;
         if (!PyType_Check(cls)) return 0;
-    #ifdef Py_TPFLAGS_VALID_VERSION_TAG
+    /* The flag means nothing from 3.13 on; a number taken away is 0 since 3.12. */
+    #if PY_VERSION_HEX < 0x030D0000
         if (!(type->tp_flags & Py_TPFLAGS_VALID_VERSION_TAG)) return 0;
     #endif
         return type->tp_version_tag;
