@@ -381,6 +381,8 @@ def test_rows_are_shown_while_they_come(visitor: Visitor) -> None:
     assert pieces == sorted(set(pieces))
     assert len(pieces) > 3
     assert pieces[0] < 13
+    assert pieces[-1] == 13
+    assert browser.run("return document.getElementById('rows').rows.length") == 13
     assert browser.text("#rows tr:last-child td:nth-child(2)") == "Hurricane"
     assert browser.run("return document.querySelectorAll('#tape line').length") == 13
 

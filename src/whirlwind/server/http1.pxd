@@ -22,7 +22,6 @@ cdef class ServerConnection(Outlet):
     cdef bint _reading
     cdef bint _advancing
     cdef bint _closing
-    cdef bint _lingering
     cdef bint _eof
     cdef bint _resume_due
     cdef bint _head_begun

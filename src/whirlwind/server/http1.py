@@ -60,7 +60,6 @@ class ServerConnection(Outlet):
         self._reading = True
         self._advancing = False
         self._closing = False
-        self._lingering = False
         self._eof = False
         self._resume_due = False
         self._head_begun = False
@@ -493,7 +492,6 @@ class ServerConnection(Outlet):
         if self._eof or not unread or not self.transport.can_write_eof():
             self.transport.close()
             return
-        self._lingering = True
         self.transport.write_eof()
         self.deadline = self.site.now() + self.site.linger_timeout
         self._resume_reading()
