@@ -218,7 +218,8 @@ def _lint_steps(python: str) -> list[Step]:
 def _test_steps(python: str, arguments: list[str]) -> list[Step]:
     version = "print('%d.%d' % __import__('sys').version_info[:2])"
     name = subprocess.check_output([python, "-c", version], text=True).strip()
-    command = [python, "-m", "pytest", *(arguments or ["-q"])]
+    # A worker a core: the tests mostly compute, and share no port, file or process.
+    command = [python, "-m", "pytest", *(arguments or ["-q", "-n", "auto", "--dist", "worksteal"])]
     plain: Step = (f"pytest, {name}, plain Python", command, {"WHIRLWIND_EXTENSIONS": "0"})
     if not has_compiler(python):
         return [plain]
