@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, TypeVar, overload
 
 from whirlwind.log import app_log
+from whirlwind.platform.loops import running_loop
 
 __all__ = [
     "FUTURES",
@@ -49,7 +50,7 @@ def is_future(x: object) -> bool:
 
 def create_future() -> Future[Any]:
     """Make a future of the running loop, or of this thread's current loop when none runs."""
-    loop = asyncio._get_running_loop()
+    loop = running_loop()
     if loop is not None:
         return loop.create_future()
     # Imported late: ioloop is built on this module.

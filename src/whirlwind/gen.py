@@ -35,6 +35,7 @@ from whirlwind.concurrent import (
 )
 from whirlwind.ioloop import IOLoop
 from whirlwind.log import app_log
+from whirlwind.platform.loops import running_loop
 from whirlwind.util import TimeoutError as TimeoutError
 
 __all__ = [
@@ -66,7 +67,6 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _Yieldable = Any
 _Quiet = type[Exception] | tuple[type[Exception], ...]
-_running_loop = asyncio._get_running_loop
 
 
 class KeyReuseError(Exception):
@@ -130,7 +130,7 @@ def coroutine(func: Callable[_P, Any]) -> Callable[_P, Future[Any]]:
     # Kept as flat as it is for speed: most coroutines are called often and suspend rarely.
     @functools.wraps(func)
     def start(*args: _P.args, **kwargs: _P.kwargs) -> Future[Any]:
-        loop = _running_loop()
+        loop = running_loop()
         future: Future[Any] = create_future() if loop is None else loop.create_future()
         if future._source_traceback:  # type: ignore[attr-defined]
             _point_at_caller(future._source_traceback)  # type: ignore[attr-defined]
@@ -336,7 +336,7 @@ def convert_yielded(yielded: _Yieldable) -> Future[Any]:
     if isinstance(yielded, (list, dict)):
         return multi(yielded)
     if inspect.isawaitable(yielded):
-        loop = _running_loop()
+        loop = running_loop()
         if loop is None:
             loop = IOLoop.current().asyncio_loop
         return asyncio.ensure_future(yielded, loop=loop)

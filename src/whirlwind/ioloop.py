@@ -22,48 +22,19 @@ from typing import Any, ClassVar, Protocol, TypeVar, cast, overload
 
 from whirlwind.concurrent import Future, future_add_done_callback, is_future
 from whirlwind.log import app_log
+from whirlwind.platform.loops import new_event_loop, running_loop
 from whirlwind.util import Configurable, import_object
 from whirlwind.util import TimeoutError as TimeoutError
 
 __all__ = ["IOLoop", "PeriodicCallback", "TimeoutError", "run"]
 
 _T = TypeVar("_T")
-_running_loop = asyncio._get_running_loop
 
 
 class _Selectable(Protocol):
     def fileno(self) -> int: ...
 
     def close(self) -> None: ...
-
-
-def new_event_loop() -> asyncio.AbstractEventLoop:
-    """Make an asyncio loop: uvloop's where it is installed, on CPython and not on Windows.
-
-    A program that chose its loop with ``asyncio.set_event_loop_policy`` keeps its choice.
-    """
-    factory = _uvloop_factory()
-    if factory is None or _policy_was_chosen():
-        return asyncio.new_event_loop()
-    return factory()
-
-
-@functools.cache
-def _uvloop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    if sys.platform == "win32" or sys.implementation.name != "cpython":
-        return None
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return cast("Callable[[], asyncio.AbstractEventLoop]", uvloop.new_event_loop)
-
-
-def _policy_was_chosen() -> bool:
-    # From 3.14 on policies are deprecated, asking for one warns, and loops are chosen by factory.
-    if sys.version_info >= (3, 14):
-        return False
-    return type(asyncio.get_event_loop_policy()) is not asyncio.DefaultEventLoopPolicy
 
 
 def _loop_of_thread() -> asyncio.AbstractEventLoop | None:
@@ -154,7 +125,7 @@ class IOLoop(Configurable):
 
         :arg instance: make a loop when the thread has none; otherwise None is returned.
         """
-        loop = _running_loop()
+        loop = running_loop()
         if loop is None:
             loop = _loop_of_thread()
             if loop is None or loop.is_closed():
@@ -369,7 +340,7 @@ class IOLoop(Configurable):
         future's own.
         """
         if isinstance(future, Future):
-            future.add_done_callback(functools.partial(self._run_callback, callback))
+            future.add_done_callback(functools.partial(self._run_done, callback))
         elif is_future(future):
             future_add_done_callback(future, lambda done: self.add_callback(callback, done))
         else:
@@ -391,16 +362,19 @@ class IOLoop(Configurable):
         """Use ``executor`` for :meth:`run_in_executor` without one."""
         raise self._abstract("set_default_executor")
 
-    def _run_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    def _run_callback(self, callback: Callable[[], Any]) -> None:
         """Call back; log what it raises; see a returned awaitable through to its end."""
         try:
-            result = callback(*args, **kwargs)
+            result = callback()
             if result is not None:
                 self._await_result(callback, result)
         except asyncio.CancelledError:
             return
         except Exception:
             app_log.error("Exception in callback %r", callback, exc_info=True)
+
+    def _run_done(self, callback: Callable[[Any], object], future: Future[Any]) -> None:
+        self._run_callback(functools.partial(callback, future))
 
     def _await_result(self, callback: Callable[..., Any], result: Any) -> None:
         from whirlwind import gen

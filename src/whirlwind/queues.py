@@ -5,7 +5,6 @@ Timeouts are a time on the clock of ``IOLoop.time`` or a ``timedelta`` from now.
 
 from __future__ import annotations
 
-import asyncio
 import collections
 import datetime
 import heapq
@@ -15,13 +14,13 @@ from typing import Any, Generic, TypeVar
 from whirlwind.concurrent import Future, create_future
 from whirlwind.ioloop import IOLoop
 from whirlwind.locks import Event
+from whirlwind.platform.loops import running_loop
 from whirlwind.util import TimeoutError
 
 __all__ = ["LifoQueue", "PriorityQueue", "Queue", "QueueEmpty", "QueueFull"]
 
 _T = TypeVar("_T")
 _Timeout = float | datetime.timedelta | None
-_running_loop = asyncio._get_running_loop
 
 
 class QueueEmpty(Exception):
@@ -117,7 +116,7 @@ class Queue(Generic[_T]):
             self._put(item)
         # Every put that is through shares one future: it is done, so nothing can change it.
         done = self._done
-        if done is None or done.get_loop() is not _running_loop():
+        if done is None or done.get_loop() is not running_loop():
             done = self._done = create_future()
             done.set_result(None)
         return done
@@ -157,7 +156,7 @@ class Queue(Generic[_T]):
 
         :returns: a future; it fails with ``TimeoutError`` when the time is over first.
         """
-        loop = _running_loop()
+        loop = running_loop()
         future: Future[_T] = create_future() if loop is None else loop.create_future()
         if self._putters or self._getters:
             self._consume_expired()

@@ -12,6 +12,7 @@ import pytest
 
 from whirlwind.ioloop import IOLoop
 from whirlwind.iostream import IOStream
+from whirlwind.platform.loops import new_event_loop
 
 _T = TypeVar("_T")
 Run = Callable[[Callable[[], Awaitable[Any]]], Any]
@@ -22,8 +23,8 @@ PATIENCE = 20.0
 
 def _new_loop(name: str) -> asyncio.AbstractEventLoop:
     if name == "uvloop":
-        loop: asyncio.AbstractEventLoop = pytest.importorskip("uvloop").new_event_loop()
-        return loop
+        pytest.importorskip("uvloop")
+        return new_event_loop()
     return asyncio.new_event_loop()
 
 

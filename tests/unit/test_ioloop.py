@@ -18,6 +18,7 @@ import pytest
 from tests.unit.loops import Run, io_loop, run
 from whirlwind import gen, ioloop
 from whirlwind.ioloop import IOLoop, PeriodicCallback
+from whirlwind.platform import loops
 
 __all__ = ["io_loop", "run"]
 
@@ -427,7 +428,7 @@ def test_run_runs_a_coroutine_function_and_an_awaitable() -> None:
     async def main() -> str:
         return type(asyncio.get_running_loop()).__module__.partition(".")[0]
 
-    expected = "uvloop" if ioloop._uvloop_factory() else "asyncio"
+    expected = "uvloop" if loops._uvloop_factory() else "asyncio"
     assert ioloop.run(main) == expected
     assert ioloop.run(main()) == expected
 

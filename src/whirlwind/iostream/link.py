@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import weakref
 from typing import TYPE_CHECKING
+
+from whirlwind.platform.loops import running_loop
 
 if TYPE_CHECKING:
     from whirlwind.iostream.base import BaseIOStream
@@ -33,7 +34,7 @@ class Link:
         loop = self._io_loop.asyncio_loop
         if loop.is_closed():
             self._io_loop._links.discard(self)
-        elif not loop.is_running() or asyncio._get_running_loop() is loop:
+        elif not loop.is_running() or running_loop() is loop:
             self.close()
         else:
             loop.call_soon_threadsafe(self.close)

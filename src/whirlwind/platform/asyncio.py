@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 from whirlwind.concurrent import Future  # noqa: TC001 - kept resolvable
 from whirlwind.gen import convert_yielded
-from whirlwind.ioloop import IOLoop, _loop_of_thread, _Selectable, new_event_loop
+from whirlwind.ioloop import IOLoop, _loop_of_thread, _Selectable
 from whirlwind.platform._selector_thread import AddThreadSelectorEventLoop, SelectorThread
+from whirlwind.platform.loops import new_event_loop, running_loop
 from whirlwind.protocol.limits import STREAM_CHUNK_SIZE
 
 __all__ = [
@@ -26,7 +27,6 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
-_running_loop = asyncio._get_running_loop
 #: Loops left behind by a fork: never closed, and never collected with a warning about it.
 _forked_away: list[asyncio.AbstractEventLoop] = []
 
@@ -61,6 +61,9 @@ class BaseAsyncIOLoop(IOLoop):
 
     def _set_asyncio_loop(self, asyncio_loop: asyncio.AbstractEventLoop) -> None:
         self.asyncio_loop = asyncio_loop
+        # Bound once: a callback a turn is what a busy program does.
+        self._call_soon = asyncio_loop.call_soon
+        self._runner = self._run_callback
         self.selector_loop = asyncio_loop
         if not _has_readers(asyncio_loop):
             self.selector_loop = AddThreadSelectorEventLoop(asyncio_loop)  # type: ignore[abstract]
@@ -157,19 +160,17 @@ class BaseAsyncIOLoop(IOLoop):
     def call_at(
         self, when: float, callback: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> object:
-        if kwargs:
-            callback = functools.partial(callback, **kwargs)
+        if args or kwargs:
+            callback = functools.partial(callback, *args, **kwargs)
         # The deadline is on the wall clock, asyncio's loops run on a monotonic one.
-        return self.asyncio_loop.call_later(
-            max(0, when - self.time()), self._run_callback, callback, *args
-        )
+        return self.asyncio_loop.call_later(max(0, when - self.time()), self._runner, callback)
 
     def call_later(
         self, delay: float, callback: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> object:
-        if kwargs:
-            callback = functools.partial(callback, **kwargs)
-        return self.asyncio_loop.call_later(max(0, delay), self._run_callback, callback, *args)
+        if args or kwargs:
+            callback = functools.partial(callback, *args, **kwargs)
+        return self.asyncio_loop.call_later(max(0, delay), self._runner, callback)
 
     def remove_timeout(self, timeout: object) -> None:
         timeout.cancel()  # type: ignore[attr-defined]
@@ -178,28 +179,27 @@ class BaseAsyncIOLoop(IOLoop):
         if not callable(callback):
             # Once the loop calls it, nothing says who gave it: often a coroutine, not a function.
             raise TypeError(f"add_callback needs a callable, not {callback!r}")
-        if kwargs:
-            callback = functools.partial(callback, **kwargs)
-        loop = self.asyncio_loop
+        if args or kwargs:
+            callback = functools.partial(callback, *args, **kwargs)
         try:
-            if _running_loop() is loop:
-                loop.call_soon(self._run_callback, callback, *args)
+            if running_loop() is self.asyncio_loop:
+                self._call_soon(self._runner, callback)
             else:
-                loop.call_soon_threadsafe(self._run_callback, callback, *args)
+                self.asyncio_loop.call_soon_threadsafe(self._runner, callback)
         except RuntimeError:
             # A closed loop drops the callback: the caller may well be another thread.
-            if not loop.is_closed():
+            if not self.asyncio_loop.is_closed():
                 raise
 
     def add_callback_from_signal(
         self, callback: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> None:
         warnings.warn("add_callback_from_signal is deprecated", DeprecationWarning, stacklevel=2)
-        if kwargs:
-            callback = functools.partial(callback, **kwargs)
+        if args or kwargs:
+            callback = functools.partial(callback, *args, **kwargs)
         try:
             # Thread-safe or not, only this variant wakes a loop that waits in the kernel.
-            self.asyncio_loop.call_soon_threadsafe(self._run_callback, callback, *args)
+            self.asyncio_loop.call_soon_threadsafe(self._runner, callback)
         except RuntimeError:
             if not self.asyncio_loop.is_closed():
                 raise

@@ -8,6 +8,7 @@ import whirlwind.web.hooks as hooks
 from whirlwind.concurrent import Future
 from whirlwind.httputil import HTTPMessageDelegate, HTTPServerRequest, RequestStartLine
 from whirlwind.platform.eager import as_coroutine, start_now
+from whirlwind.platform.loops import running_loop
 from whirlwind.routing import PathMatches, RuleRouter, changes
 from whirlwind.web.handler import RequestHandler
 from whirlwind.web.response import EXECUTE_HOOK, ResponseBase
@@ -187,4 +188,4 @@ def start_handler(
         if pending is None:
             return None
         coro = handler._ww_drive(pending)
-    return start_now(coro, asyncio.get_running_loop())
+    return start_now(coro, running_loop())  # type: ignore[arg-type] # it is what called us

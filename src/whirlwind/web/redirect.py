@@ -22,9 +22,7 @@ class RedirectHandler(RequestHandler):
     (Tornado 6.6.1).
     """
 
-    def initialize(
-        self, url: str, permanent: bool = True
-    ) -> None:
+    def initialize(self, url: str, permanent: bool = True) -> None:
         """Take the arguments of the route.
 
         :arg url: where to, a format string; ``{{`` stands for ``{``.
