@@ -113,15 +113,16 @@ def test_a_loop_within_a_loop_is_refused_and_forgotten(make) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_forked_child_runs_no_loop(make) -> None:
-    async def main() -> None:
+    async def main() -> int:
         child = os.fork()
         if not child:
             os._exit(0 if running_loop() is None else 1)
         assert running_loop() is asyncio.get_running_loop()
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        return child
 
     with asyncio.Runner(loop_factory=make) as runner:
-        runner.run(main())
+        child = runner.run(main())
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_new_loops_are_uvloops_where_it_is_installed() -> None:
