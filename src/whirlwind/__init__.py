@@ -2,19 +2,28 @@
 
 Submodules are imported when they are first used, so ``import whirlwind`` alone costs little and
 ``whirlwind.web.Application`` works after it.
+
+``__version__`` is Whirlwind's own version. ``version`` and ``version_info`` name the release of
+Tornado whose API this is: that is what the programs that compare them want to know.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from whirlwind._build import apply_extension_switch, implementation
+from whirlwind._build import apply_extension_switch
+from whirlwind._build import implementation as implementation
 
 apply_extension_switch()
 
-from whirlwind._version import VERSION as version  # noqa: E402
+from whirlwind._version import API_VERSION, API_VERSION_INFO, VERSION  # noqa: E402
 
 if TYPE_CHECKING:
-    from whirlwind.ioloop import run
+    from whirlwind.as_tornado import install_as_tornado as install_as_tornado
+    from whirlwind.ioloop import run as run
+
+__version__ = VERSION
+version = API_VERSION
+version_info = API_VERSION_INFO
 
 _MODULES = (
     "concurrent",
@@ -37,12 +46,15 @@ _MODULES = (
     "web",
 )
 
-__all__ = ["implementation", "run", "version", *_MODULES]
+# The modules and nothing else: programs go through `tornado.__all__` and import what it names.
+__all__ = [*_MODULES]
+
+_FUNCTIONS = {"install_as_tornado": "as_tornado", "run": "ioloop"}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "run":
-        return importlib.import_module("whirlwind.ioloop").run
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(f"whirlwind.{_FUNCTIONS[name]}"), name)
     if name in _MODULES:
         return importlib.import_module(f"whirlwind.{name}")
     raise AttributeError(f"module 'whirlwind' has no attribute {name!r}")

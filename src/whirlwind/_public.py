@@ -1,5 +1,8 @@
 """Public names: objects built in private modules that users meet under a public module's name."""
 
+#: First part of the loggers' names; ``tornado`` while Whirlwind stands in for it.
+logger_root = "whirlwind"
+
 
 def claim(module: str, *objects: object) -> None:
     """Give each class or function the public module it is exported from as its ``__module__``.

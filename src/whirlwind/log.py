@@ -6,6 +6,7 @@ Three loggers, so that each can be silenced or sent elsewhere on its own:
 * ``whirlwind.application``: errors of the application's own code, with their traceback;
 * ``whirlwind.general``: everything else the library has to say, such as a malformed request.
 
+Under ``install_as_tornado`` they are ``tornado.access`` and so on, and only those.
 They carry no handler; without any configuration Python's last resort prints warnings and errors.
 """
 
@@ -16,6 +17,7 @@ import sys
 from types import ModuleType
 from typing import Any, Final
 
+from whirlwind import _public
 from whirlwind._public import claim
 
 __all__ = [
@@ -39,9 +41,9 @@ try:
 except ImportError:
     curses = None
 
-access_log: Final = logging.getLogger("whirlwind.access")
-app_log: Final = logging.getLogger("whirlwind.application")
-gen_log: Final = logging.getLogger("whirlwind.general")
+access_log: Final = logging.getLogger(f"{_public.logger_root}.access")
+app_log: Final = logging.getLogger(f"{_public.logger_root}.application")
+gen_log: Final = logging.getLogger(f"{_public.logger_root}.general")
 
 #: ECMA-48 colours for terminals that ``colorama`` translates (Windows).
 _ANSI_COLOR = "\033[2;3{:d}m"

@@ -99,7 +99,7 @@ def test_the_wheel_from_the_archive_holds_the_package_and_runs(unpacked, tmp_pat
     assert "Requires-Python: >=3.11" in metadata
     required = re.findall(r"^Requires-Dist: (?!.*extra ==)([\w.]+)", metadata, re.MULTILINE)
     assert required == ["uvloop"]
-    code = "import whirlwind; print(whirlwind.__file__, whirlwind.version)"
+    code = "import whirlwind; print(whirlwind.__file__, whirlwind.__version__)"
     told = run(tmp_path, "-c", code, PYTHONPATH=str(tmp_path / "installed"))
     file, version = told.stdout.split()
     assert file.startswith(str(tmp_path))

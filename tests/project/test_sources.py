@@ -77,11 +77,12 @@ def test_a_compiled_module_has_its_plain_form_and_its_types(name: str) -> None:
 def test_the_version_is_stated_once() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert "version" in project["dynamic"]
-    assert re.fullmatch(r"\d+\.\d+\.\d+([ab]\d+|rc\d+)?", whirlwind.version)
-    stated = [file for file in FILES if f'"{whirlwind.version}"' in file.read_text()]
+    assert re.fullmatch(r"\d+\.\d+\.\d+([ab]\d+|rc\d+)?", whirlwind.__version__)
+    stated = [file for file in FILES if f'"{whirlwind.__version__}"' in file.read_text()]
     assert [short(file) for file in stated] == ["_version.py"]
 
 
 def test_the_changelog_knows_this_version() -> None:
     text = (ROOT / "CHANGELOG.md").read_text()
-    assert re.search(rf"^## \[({re.escape(whirlwind.version)}|Unreleased)\]", text, re.MULTILINE)
+    version = re.escape(whirlwind.__version__)
+    assert re.search(rf"^## \[({version}|Unreleased)\]", text, re.MULTILINE)

@@ -137,7 +137,7 @@ class PageHandler(DemoHandler):
             symbols=BARB_SYMBOLS,
             navigation=self._navigation(),
             body=body,
-            engine=f"Whirlwind {whirlwind.version} ({whirlwind.implementation()})",
+            engine=f"Whirlwind {whirlwind.__version__} ({whirlwind.implementation()})",
             python=f"{platform.python_implementation()} {platform.python_version()}",
         )
 
