@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
-from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
@@ -32,7 +31,7 @@ COMPILED: tuple[str, ...] = (
 #: or empty: compiled where the extension files are there.
 SWITCH = "WHIRLWIND_EXTENSIONS"
 
-_PACKAGE_PARENT = Path(__file__).parent.parent
+_PACKAGE_PARENT = os.path.dirname(os.path.dirname(__file__))
 
 
 class _PlainFinder:
@@ -48,7 +47,7 @@ class _PlainFinder:
         """Return the spec of the plain module, or None for every module that is not ours."""
         if fullname not in COMPILED:
             return None
-        source = str(_stem(fullname)) + ".py"
+        source = _stem(fullname) + ".py"
         return spec_from_file_location(fullname, source, loader=SourceFileLoader(fullname, source))
 
 
@@ -86,8 +85,8 @@ def implementation() -> Literal["compiled", "pure"]:
 
 def _build_command() -> str:
     """Return the shell command that builds the extension files of this installation."""
-    checkout = _PACKAGE_PARENT.parent
-    if (checkout / "setup.py").is_file():
+    checkout = os.path.dirname(_PACKAGE_PARENT)
+    if os.path.isfile(os.path.join(checkout, "setup.py")):
         return f"cd {checkout} && {SWITCH}=1 {sys.executable} setup.py build_ext --inplace"
     return (
         f"{SWITCH}=1 {sys.executable} -m pip install --force-reinstall --no-deps --no-cache-dir "
@@ -95,11 +94,11 @@ def _build_command() -> str:
     )
 
 
-def _stem(module: str) -> Path:
+def _stem(module: str) -> str:
     """Return the path of a module's files without their suffix."""
-    return _PACKAGE_PARENT.joinpath(*module.split("."))
+    return os.path.join(_PACKAGE_PARENT, *module.split("."))
 
 
 def _has_extension(module: str) -> bool:
-    stem = str(_stem(module))
+    stem = _stem(module)
     return any(os.path.exists(stem + suffix) for suffix in EXTENSION_SUFFIXES)

@@ -12,7 +12,6 @@ They carry no handler; without any configuration Python's last resort prints war
 
 import importlib
 import logging
-import logging.handlers
 import sys
 from types import ModuleType
 from typing import Any, Final
@@ -29,17 +28,8 @@ __all__ = [
     "gen_log",
 ]
 
-colorama: ModuleType | None
-try:
-    colorama = importlib.import_module("colorama")
-except ImportError:
-    colorama = None
-
 curses: ModuleType | None
-try:
-    curses = importlib.import_module("curses")
-except ImportError:
-    curses = None
+colorama: ModuleType | None
 
 access_log: Final = logging.getLogger(f"{_public.logger_root}.access")
 app_log: Final = logging.getLogger(f"{_public.logger_root}.application")
@@ -48,6 +38,23 @@ gen_log: Final = logging.getLogger(f"{_public.logger_root}.general")
 #: ECMA-48 colours for terminals that ``colorama`` translates (Windows).
 _ANSI_COLOR = "\033[2;3{:d}m"
 _ANSI_NORMAL = "\033[0m"
+
+
+def __getattr__(name: str) -> ModuleType | None:
+    # Imported once there is a terminal to be coloured, or somebody asks; None where missing.
+    if name not in ("curses", "colorama"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module: ModuleType | None = None
+    try:
+        module = importlib.import_module(name)
+    except ImportError:
+        pass
+    globals()[name] = module
+    return module
+
+
+def _optional(name: str) -> Any:
+    return getattr(sys.modules[__name__], name)
 
 
 def _stderr_colors() -> tuple[str, str] | None:
@@ -61,6 +68,7 @@ def _stderr_colors() -> tuple[str, str] | None:
             return None
     except (AttributeError, ValueError):  # replaced by something that is no file, or closed
         return None
+    curses = _optional("curses")
     if curses is not None:
         try:
             curses.setupterm()
@@ -74,7 +82,7 @@ def _stderr_colors() -> tuple[str, str] | None:
             # streams without a file descriptor. Logging must start anyway.
             return None
     # `colorama.initialise.wrapped_stderr` is set once the program has called colorama.init().
-    initialise = getattr(colorama, "initialise", None)
+    initialise = getattr(_optional("colorama"), "initialise", None)
     if initialise is not None and sys.stderr is getattr(initialise, "wrapped_stderr", object()):
         return "", _ANSI_NORMAL
     return None
@@ -129,8 +137,8 @@ class LogFormatter(logging.Formatter):
             return
         foreground, self._normal = terminal
         for level, number in colors.items():
-            if foreground and curses is not None:
-                code = curses.tparm(foreground.encode("ascii"), number).decode("ascii")
+            if foreground:
+                code = _optional("curses").tparm(foreground.encode("ascii"), number).decode("ascii")
             else:
                 code = _ANSI_COLOR.format(number)
             self._colors[level] = code
@@ -169,16 +177,18 @@ class LogFormatter(logging.Formatter):
 
 def _file_handler(options: Any) -> logging.Handler:
     """The rotating file handler that the ``log_*`` options describe."""
+    from logging import handlers  # with pickle, a queue and sockets: not for every program
+
     mode = options.log_rotate_mode
     if mode == "size":
-        return logging.handlers.RotatingFileHandler(
+        return handlers.RotatingFileHandler(
             filename=options.log_file_prefix,
             maxBytes=options.log_file_max_size,
             backupCount=options.log_file_num_backups,
             encoding="utf-8",
         )
     if mode == "time":
-        return logging.handlers.TimedRotatingFileHandler(
+        return handlers.TimedRotatingFileHandler(
             filename=options.log_file_prefix,
             when=options.log_rotate_when,
             interval=options.log_rotate_interval,

@@ -2,7 +2,9 @@
 
 import copy
 import datetime
+import http.client
 import io
+import sys
 import time
 import unittest
 from collections.abc import Callable
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from whirlwind import httputil
 from whirlwind.httputil import HTTPInputError, RequestStartLine, ResponseStartLine
+from whirlwind.httputil.urls import reason_phrase
 
 
 class TestURLConcat:
@@ -292,6 +295,15 @@ class TestModule:
     def test_status_phrases(self) -> None:
         assert httputil.responses[404] == "Not Found"
         assert copy.copy(httputil.responses)[418] == "I'm a Teapot"
+        assert reason_phrase(404) == "Not Found"
+        assert reason_phrase(299) == "Unknown"
+
+    def test_status_phrases_of_a_program(self, monkeypatch) -> None:
+        monkeypatch.setitem(http.client.responses, 299, "Fine")
+        assert reason_phrase(299) == httputil.responses[299] == "Fine"
+        monkeypatch.delitem(sys.modules, "http.client")
+        assert reason_phrase(299) == "Unknown"
+        assert reason_phrase(404) == "Not Found"
 
     def test_unknown_attribute(self) -> None:
         with pytest.raises(AttributeError, match="no attribute 'nope'"):

@@ -39,7 +39,6 @@ from whirlwind.httputil.start_line import (
 from whirlwind.httputil.urls import (
     encode_username_password,
     format_timestamp,
-    responses,
     split_host_and_port,
     url_concat,
 )
@@ -47,6 +46,7 @@ from whirlwind.protocol.errors import HTTPInputError, HTTPOutputError
 
 if TYPE_CHECKING:
     import unittest  # 10 ms of start-up for one annotation
+    from http.client import responses
 
 __all__ = [
     "HTTP_WHITESPACE",
@@ -82,6 +82,11 @@ claim("whirlwind.httputil", HTTPInputError, HTTPOutputError)
 
 
 def __getattr__(name: str) -> Any:
+    # The table is another module's, see reason_phrase().
+    if name == "responses":
+        from http.client import responses
+
+        return responses
     # What set_parse_body_config() replaces must be looked up when it is wanted.
     if name == "_DEFAULT_PARSE_BODY_CONFIG":
         return _forms._DEFAULT_PARSE_BODY_CONFIG

@@ -2,11 +2,12 @@
 
 import calendar
 import math
+import sys
 import time
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from http.client import responses
+from http import HTTPStatus
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from whirlwind._public import claim
@@ -15,7 +16,7 @@ from whirlwind.escape import utf8
 __all__ = [
     "encode_username_password",
     "format_timestamp",
-    "responses",
+    "reason_phrase",
     "split_host_and_port",
     "url_concat",
 ]
@@ -23,6 +24,8 @@ __all__ = [
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 # More digits than any port has, few enough for int() to be cheap.
 _MAX_PORT_DIGITS = 16
@@ -114,6 +117,18 @@ def format_timestamp(
         f"{_DAYS[when.weekday()]}, {when.day:02} {_MONTHS[when.month - 1]} {when.year:04}"
         f" {when.hour:02}:{when.minute:02}:{when.second:02} GMT"
     )
+
+
+def reason_phrase(status_code: int) -> str:
+    """The reason phrase of a status in ``http.client.responses``, ``Unknown`` for others.
+
+    :arg status_code: int.
+    """
+    # Programs add phrases of their own to that table; none has while its module, with a dozen
+    # others 10 ms of start-up, has not been imported.
+    client = sys.modules.get("http.client")
+    phrases: Mapping[int, str] = _PHRASES if client is None else client.responses
+    return phrases.get(status_code, "Unknown")
 
 
 claim(

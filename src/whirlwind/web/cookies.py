@@ -4,11 +4,13 @@ import datetime
 import re
 import time
 import warnings
-from http.cookies import CookieError, Morsel, SimpleCookie
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from whirlwind import httputil
 from whirlwind.escape import native_str
+
+if TYPE_CHECKING:
+    from http.cookies import Morsel
 
 #: Not allowed in names and values. A blank would be legal inside quotes, but browsers and proxies
 #: disagree about it.
@@ -85,6 +87,9 @@ class CookiesMixin:
         value = native_str(value)
         if not isinstance(value, str):
             raise TypeError(f"value of cookie {name!r} is {value!r}; it must be str or bytes")
+        # Not at the top: 3 ms of start-up for programs without cookies.
+        from http.cookies import CookieError, Morsel, SimpleCookie
+
         jar: SimpleCookie | None = getattr(self, "_new_cookie", None)
         if jar is None:
             jar = SimpleCookie()

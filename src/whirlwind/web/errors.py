@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from whirlwind import httputil
 from whirlwind._public import claim
+from whirlwind.httputil.urls import reason_phrase
 
 
 class HTTPError(Exception):
@@ -64,7 +64,7 @@ class HTTPError(Exception):
             return f"{message!r} % {args!r} ({type(error).__name__})"
 
     def __str__(self) -> str:
-        reason = self.reason or httputil.responses.get(self.status_code, "Unknown")
+        reason = self.reason or reason_phrase(self.status_code)
         message = self.get_message()
         text = f"HTTP {self.status_code:d}: {reason}"
         return f"{text} ({message})" if message else text

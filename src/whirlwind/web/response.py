@@ -16,7 +16,6 @@ import numbers
 import re
 import time
 from hashlib import sha1
-from http.cookies import Morsel
 from types import FunctionType
 from typing import Any, Final
 
@@ -24,8 +23,9 @@ import whirlwind.web.hooks as hooks
 from whirlwind._public import start_values
 from whirlwind._version import VERSION
 from whirlwind.escape import json_encode
-from whirlwind.httputil import HTTPHeaders, ResponseStartLine, format_timestamp, responses
+from whirlwind.httputil import HTTPHeaders, ResponseStartLine, format_timestamp
 from whirlwind.httputil.storage import RequestStorage
+from whirlwind.httputil.urls import reason_phrase
 from whirlwind.protocol import limits, scan
 from whirlwind.server.exchange import Exchange, ExchangeBase
 from whirlwind.web.errors import HTTPError
@@ -193,7 +193,7 @@ class ResponseBase:
     def _ww_set_status(self, status_code: int, reason: str | None) -> None:
         self._status_code = int(status_code)
         if reason is None:
-            self._reason = responses.get(self._status_code, "Unknown")
+            self._reason = reason_phrase(self._status_code)
         else:
             reason = str(reason)
             self._reason = "Unknown" if _BAD_REASON.search(reason) else reason
@@ -273,7 +273,7 @@ class ResponseBase:
         return exchange.start(self._status_code, self._reason, headers, chunk)
 
     def _ww_add_cookies(self, headers: HTTPHeaders) -> None:
-        morsel: Morsel[str]
+        morsel: Any
         for morsel in self._new_cookie.values():
             headers.append("Set-Cookie", morsel.OutputString(None))
 
