@@ -21,6 +21,7 @@ from whirlwind.httputil import (
     HTTPServerRequest,
 )
 from whirlwind.ioloop import IOLoop
+from whirlwind.iostream.as_transport import StreamTransport
 from whirlwind.netutil import ssl_options_to_context
 from whirlwind.protocol import limits
 from whirlwind.server.callback import CallbackApplication
@@ -172,12 +173,14 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     def handle_stream(self, stream: Any, address: Any) -> Awaitable[None] | None:
         """Serve HTTP on a stream (Tornado's hook for servers that look at the stream first).
 
-        :arg stream: an `IOStream`; its socket is taken from it.
+        Without a `handle_stream` in a subclass no stream is ever made for a connection.
+
+        :arg stream: an `IOStream` of any kind; what it has buffered is read as well. From now on
+            only this server reads it.
         :arg address: the peer's address; not used, the socket knows it.
         """
-        loop = IOLoop.current().asyncio_loop
-        factory = functools.partial(ServerConnection, self._site(loop))
-        return _adopt_stream(loop, factory, stream)
+        StreamTransport(stream, ServerConnection(self._site(stream.io_loop.asyncio_loop)))
+        return None
 
     # --- HTTPServerConnectionDelegate -----------------------------------------------------------
 
@@ -328,21 +331,6 @@ def _finish_now(coro: Coroutine[Any, Any, Any]) -> Any:
         return stop.value
     coro.close()
     return None
-
-
-async def _adopt_stream(
-    loop: asyncio.AbstractEventLoop, factory: Callable[[], Any], stream: Any
-) -> None:
-    """Give a stream's socket to a transport of the loop."""
-    handshake = getattr(stream, "wait_for_handshake", None)
-    if handshake is not None:
-        raise TypeError(
-            "handle_stream() of an HTTPServer with ssl_options must not be overridden to call the "
-            "original: let the server accept its own connections"
-        )
-    sock = stream.socket.dup()
-    stream.close()
-    await loop.connect_accepted_socket(factory, sock)
 
 
 claim("whirlwind.httpserver", HTTPServer)

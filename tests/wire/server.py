@@ -46,6 +46,7 @@ class ServerThread:
         ServerThread inside the running loop (marked by ``factory=True``).
     :arg loop: ``asyncio`` or ``uvloop``.
     :arg unix: listen on a unix socket.
+    :arg server_class: instead of `HTTPServer`.
     :arg options: constructor arguments of `HTTPServer`.
     """
 
@@ -56,12 +57,14 @@ class ServerThread:
         loop: str = "asyncio",
         unix: bool = False,
         factory: bool = False,
+        server_class: Any = None,
         **options: Any,
     ) -> None:
         self._application = application
         self._factory = factory
         self._kind = loop
         self._unix = unix
+        self._server_class = server_class or httpserver.HTTPServer
         self._options = options
         self._started: concurrent.futures.Future[None] = concurrent.futures.Future()
         self.loop_errors: list[dict[str, Any]] = []
@@ -84,7 +87,7 @@ class ServerThread:
         self.loop.set_exception_handler(lambda _, context: self.loop_errors.append(context))
         self._stopping = asyncio.Event()
         application = self._application(self) if self._factory else self._application
-        self.server = httpserver.HTTPServer(application, **self._options)
+        self.server = self._server_class(application, **self._options)
         directory = tempfile.TemporaryDirectory() if self._unix else None
         if directory is not None:
             self.address: Any = os.path.join(directory.name, "s")

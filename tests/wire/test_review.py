@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import pathlib
 import socket
-import ssl
 import threading
 
 from .raw import DEADLINE, build, wait_until
@@ -197,23 +195,3 @@ def test_a_handler_behind_a_router_hears_that_its_client_left(start):
         peer.sendall(build("/"))
         assert begun.wait(DEADLINE)
     assert left.wait(DEADLINE)
-
-
-def test_detaching_a_tls_connection_is_an_error_that_is_answered(serve):
-    class Handler(web.RequestHandler):
-        def get(self):
-            self.detach()
-
-    here = pathlib.Path(__file__).parent
-    server = serve(
-        Handler, ssl_options={"certfile": here / "test.crt", "keyfile": here / "test.key"}
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(here / "test.crt")
-    context.check_hostname = False
-    with (
-        socket.create_connection(server.address) as plain,
-        context.wrap_socket(plain) as peer,
-    ):
-        peer.sendall(build("/", fields={"Connection": "close"}))
-        assert everything(peer).startswith(b"HTTP/1.1 500 ")

@@ -547,16 +547,17 @@ class ServerConnection(Outlet):
         """Hand the connection over as an `IOStream`, with every byte that was not parsed."""
         from whirlwind.server.detach import detach
 
-        if self.tls_object() is not None:
-            raise TypeError("A TLS connection can not be detached from its transport")
         self.exchange = None
         self._closing = True
         self.flush()
         self.shut = True
         rest = self.parser.take_rest()
         self.deadline = 0.0
-        self._detached = detach(self.transport, rest)
-        return self._detached
+        stream, self._detached = detach(self.transport, rest, self._blocked)
+        if self._detached is None:
+            # The transport goes on without us.
+            self.loop.call_soon(self.connection_lost, None)
+        return stream
 
     # --- facts about the peer -------------------------------------------------------------------
 
