@@ -42,6 +42,7 @@ _MODULES = (
     "routing",
     "tcpclient",
     "tcpserver",
+    "testing",
     "util",
     "web",
 )

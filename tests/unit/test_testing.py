@@ -1,0 +1,600 @@
+"""whirlwind.testing: test cases, coroutine tests, expected log records, ports."""
+
+import asyncio
+import logging
+import re
+import socket
+import ssl
+import sys
+import unittest
+import unittest.mock
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from whirlwind import gen
+from whirlwind.ioloop import IOLoop
+from whirlwind.testing import (
+    AsyncHTTPSTestCase,
+    AsyncHTTPTestCase,
+    AsyncTestCase,
+    ExpectLog,
+    bind_unused_port,
+    gen_test,
+    get_async_test_timeout,
+    setup_with_context_manager,
+)
+from whirlwind.web import Application, RequestHandler
+
+SHORT = 0.02
+
+
+def outcome(case: type[unittest.TestCase], name: str = "test") -> list[str]:
+    """Run one test; the last lines of its failures and errors."""
+    result = unittest.TestResult()
+    case(name).run(result)
+    found = [("F", text) for _, text in result.failures] + [
+        ("E", text) for _, text in result.errors
+    ]
+    found += [("S", text) for _, text in result.skipped]
+    return [f"{kind} {text.strip().splitlines()[-1]}" for kind, text in found]
+
+
+class Waiting(AsyncTestCase):
+    def test_stop_value(self) -> None:
+        for given in (5, {"a": 1}, ""):
+            self.io_loop.add_callback(self.stop, given)
+            assert self.wait() == given
+        self.io_loop.add_callback(self.stop, a=1, b=2)
+        assert self.wait() == {"a": 1, "b": 2}
+
+    def test_stop_before_wait(self) -> None:
+        self.stop("first")
+        self.stop("second")
+        assert self.wait() == "second"
+        with pytest.raises(self.failureException, match=f"timed out after {SHORT} seconds"):
+            self.wait(timeout=SHORT)
+
+    def test_stop_takes_one_kind_of_value(self) -> None:
+        with pytest.raises(AssertionError, match="not both"):
+            self.stop(1, a=2)
+
+    def test_condition(self) -> None:
+        seen: list[int] = []
+
+        def turn() -> None:
+            seen.append(1)
+            self.stop(len(seen))
+            self.io_loop.add_callback(turn)
+
+        self.io_loop.add_callback(turn)
+        assert self.wait(condition=lambda: len(seen) >= 3) >= 3
+
+    def test_condition_that_never_holds(self) -> None:
+        self.io_loop.add_callback(self.stop)
+        with pytest.raises(self.failureException):
+            self.wait(condition=lambda: False, timeout=SHORT)
+
+    def test_the_limit_of_one_wait_does_not_end_the_next(self) -> None:
+        self.io_loop.add_callback(self.stop)
+        self.wait(timeout=SHORT)
+        self.io_loop.call_later(SHORT * 3, self.stop, "late")
+        assert self.wait(timeout=0) == "late"
+
+    def test_the_loop_is_current(self) -> None:
+        assert IOLoop.current() is self.io_loop
+
+
+@pytest.mark.parametrize("value", ["0.5", "-1", "", "soon", None])
+def test_timeout_from_the_environment(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if value is None:
+        monkeypatch.delenv("ASYNC_TEST_TIMEOUT", raising=False)
+    else:
+        monkeypatch.setenv("ASYNC_TEST_TIMEOUT", value)
+    assert get_async_test_timeout() == {"0.5": 0.5, "-1": -1}.get(value or "", 5)
+
+
+def test_wait_takes_the_timeout_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Case(AsyncTestCase):
+        def test(self) -> None:
+            self.wait()
+
+    monkeypatch.setenv("ASYNC_TEST_TIMEOUT", str(SHORT))
+    assert outcome(Case) == [f"F AssertionError: Async operation timed out after {SHORT} seconds"]
+
+
+class Life(AsyncTestCase):
+    """Its subclasses look at what is left of `log` and `seen_loop`."""
+
+    log: list[str]
+    seen_loop: IOLoop
+
+    def setUp(self) -> None:
+        super().setUp()
+        type(self).log = []
+        type(self).seen_loop = self.io_loop
+
+
+def test_what_runs_is_cancelled_and_the_loop_closed() -> None:
+    class Case(Life):
+        @gen_test
+        async def test(self) -> None:
+            async def work() -> None:
+                try:
+                    await asyncio.sleep(100)
+                finally:
+                    await asyncio.sleep(0)
+                    self.log.append("cleaned up")
+
+            async def numbers() -> Any:
+                try:
+                    yield 1
+                finally:
+                    self.log.append("closed")
+
+            self.task = asyncio.ensure_future(work())
+            self.numbers = numbers()
+            await anext(self.numbers)
+
+    assert outcome(Case) == []
+    assert Case.log == ["cleaned up", "closed"]
+    assert Case.seen_loop.asyncio_loop.is_closed()
+    assert IOLoop.current(instance=False) is None
+
+
+def test_what_a_cancelled_task_raises_is_an_error_of_the_test() -> None:
+    class Case(Life):
+        def test(self) -> None:
+            async def work() -> None:
+                try:
+                    await asyncio.sleep(100)
+                except asyncio.CancelledError:
+                    raise ValueError("in cleaning up") from None
+
+            self.io_loop.add_callback(work)
+            self.io_loop.add_callback(self.stop)
+            self.wait()
+
+    assert outcome(Case) == ["E ValueError: in cleaning up"]
+    assert Case.seen_loop.asyncio_loop.is_closed()
+
+
+def test_the_loop_is_closed_when_setting_up_fails() -> None:
+    class Case(Life):
+        def setUp(self) -> None:
+            super().setUp()
+            raise ValueError("in setUp")
+
+        def test(self) -> None: ...
+
+    assert outcome(Case) == ["E ValueError: in setUp"]
+    assert Case.seen_loop.asyncio_loop.is_closed()
+
+
+def test_a_borrowed_loop_stays_open_and_current() -> None:
+    class Case(Life):
+        def get_new_ioloop(self) -> IOLoop:
+            return IOLoop.current()
+
+        def test(self) -> None: ...
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    with pytest.warns(DeprecationWarning, match=r"Case\.get_new_ioloop is deprecated"):
+        assert outcome(Case) == []
+    assert Case.seen_loop.asyncio_loop is loop
+    assert IOLoop.current(instance=False) is Case.seen_loop
+    Case.seen_loop.close()
+    asyncio.set_event_loop(None)
+
+
+def test_mixins_behind_are_set_up_and_torn_down() -> None:
+    log = []
+
+    class Mixin(unittest.TestCase):
+        def setUp(self) -> None:
+            log.append("setUp")
+
+        def tearDown(self) -> None:
+            log.append("tearDown")
+
+    class Case(AsyncTestCase, Mixin):
+        def test(self) -> None:
+            log.append("test")
+
+    assert outcome(Case) == []
+    assert log == ["setUp", "test", "tearDown"]
+
+
+@pytest.mark.parametrize("kind", ["generator", "coroutine", "async generator"])
+def test_a_coroutine_without_decorator_is_an_error(kind: str) -> None:
+    class Case(AsyncTestCase):
+        def test(self) -> Any:
+            return {"generator": self.gen, "coroutine": self.coro, "async generator": self.agen}[
+                kind
+            ]()
+
+        def gen(self) -> Iterator[None]:
+            yield
+
+        async def coro(self) -> None: ...
+
+        async def agen(self) -> Any:
+            yield
+
+    (told,) = outcome(Case)
+    assert re.match(r"E TypeError: .*Case\.test is a coroutine or generator and should be", told)
+
+
+def test_a_value_returned_is_an_error() -> None:
+    class Case(AsyncTestCase):
+        def test(self) -> int:
+            return 42
+
+        @gen_test
+        async def test_coroutine(self) -> int:
+            return 43
+
+        @gen_test
+        def test_plain(self) -> int:
+            return 44
+
+    for name, value in (("test", 42), ("test_coroutine", 43), ("test_plain", 44)):
+        assert outcome(Case, name) == [
+            f"E ValueError: Return value from test method ignored: {value}"
+        ]
+
+
+class Coroutines(AsyncTestCase):
+    @gen_test
+    async def test_native(self) -> None:
+        """With a description."""
+        assert asyncio.current_task() is not None
+        await asyncio.sleep(0)
+
+    @gen_test
+    def test_generator(self) -> Any:
+        value = yield gen.sleep(0)
+        assert value is None
+        both = yield [gen.coroutine(lambda: 1)(), asyncio.sleep(0, 2)]
+        assert both == [1, 2]
+
+    @gen_test(timeout=10)
+    def test_plain(self) -> None: ...
+
+    def test_arguments(self) -> None:
+        @gen_test
+        async def inner(self: Any, *args: int, **kwargs: int) -> None:
+            assert (args, kwargs) == ((1,), {"a": 2})
+
+        inner(self, 1, a=2)
+
+    def test_the_function_keeps_its_name(self) -> None:
+        assert type(self).test_native.__doc__ == "With a description."
+
+
+def test_failures_and_skips_of_coroutines() -> None:
+    class Case(AsyncTestCase):
+        @gen_test
+        async def test_fail(self) -> None:
+            self.fail("no")
+
+        @gen_test
+        def test_error(self) -> Any:
+            yield gen.sleep(0)
+            raise KeyError("k")
+
+        @gen_test
+        async def test_skip(self) -> None:
+            self.skipTest("why")
+
+    assert outcome(Case, "test_fail") == ["F AssertionError: no"]
+    assert outcome(Case, "test_error") == ["E KeyError: 'k'"]
+    assert outcome(Case, "test_skip") == ["S why"]
+
+
+class TimedOut(AsyncTestCase):
+    def timed_out(self, test: Callable[..., Any]) -> str:
+        with pytest.raises(TimeoutError, match=f"after {SHORT} seconds") as caught:
+            gen_test(timeout=SHORT)(test)(self)
+        return str(caught.getrepr(chain=True))
+
+    def test_the_traceback_shows_where_a_coroutine_waited(self) -> None:
+        async def inner() -> None:
+            await asyncio.sleep(100)  # here
+
+        async def test(self: Any) -> None:
+            await inner()
+
+        assert "await asyncio.sleep(100)  # here" in self.timed_out(test)
+
+    def test_the_traceback_shows_where_a_generator_waited(self) -> None:
+        def test(self: Any) -> Any:
+            yield gen.sleep(100)  # here
+
+        assert "yield gen.sleep(100)  # here" in self.timed_out(test)
+
+    def test_a_coroutine_that_goes_on_has_timed_out_all_the_same(self) -> None:
+        async def test(self: Any) -> None:
+            try:
+                await asyncio.sleep(100)
+            except asyncio.CancelledError:
+                pass
+
+        self.timed_out(test)
+
+    def test_a_generator_that_goes_on_has_timed_out_all_the_same(self) -> None:
+        seen = []
+
+        def test(self: Any) -> Any:
+            try:
+                yield gen.sleep(100)
+            except TimeoutError as error:
+                seen.append(error)
+            yield gen.sleep(100)
+
+        def returns(self: Any) -> Any:
+            try:
+                yield gen.sleep(100)
+            except TimeoutError:
+                raise gen.Return(1) from None
+
+        self.timed_out(test)
+        self.timed_out(returns)
+        assert len(seen) == 1
+
+    def test_what_a_generator_raises_then_is_the_error(self) -> None:
+        @gen_test(timeout=SHORT)
+        def test(self: Any) -> Any:
+            try:
+                yield gen.sleep(100)
+            finally:
+                raise ValueError("cleaning up")
+
+        with pytest.raises(ValueError, match="cleaning up"):
+            test(self)
+
+
+def test_timeout_of_coroutines_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Case(AsyncTestCase):
+        @gen_test
+        async def test(self) -> None:
+            await asyncio.sleep(100)
+
+        @gen_test(timeout=10)
+        async def test_own(self) -> None:
+            await asyncio.sleep(SHORT)
+
+    monkeypatch.setenv("ASYNC_TEST_TIMEOUT", str(SHORT / 2))
+    assert outcome(Case) == [f"E TimeoutError: Operation timed out after {SHORT / 2} seconds"]
+    assert outcome(Case, "test_own") == []
+
+
+# --- ExpectLog ---------------------------------------------------------------------------------
+
+
+class Records(logging.Handler):
+    """Keeps what arrives, as texts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
+@pytest.fixture
+def logger(request: pytest.FixtureRequest) -> Iterator[logging.Logger]:
+    made = logging.getLogger(f"test_testing.{request.node.name}")
+    made.propagate = False
+    made.addHandler(Records())
+    yield made
+    assert made.filters == []
+
+
+def texts(logger: logging.Logger) -> list[str]:
+    # pytest puts handlers of its own on loggers that do not propagate.
+    (records,) = [handler for handler in logger.handlers if isinstance(handler, Records)]
+    return records.texts
+
+
+def test_what_is_expected_is_kept_out(logger: logging.Logger) -> None:
+    with ExpectLog(logger.name, "hel+o") as expected:
+        logger.warning("%s world", "hello")
+        logger.error("hellllo")
+        logger.error("say hello")
+    logger.error("hello again")
+    assert expected.matched == 2
+    assert texts(logger) == ["say hello", "hello again"]
+    assert expected.logger is logger
+
+
+def test_compiled_patterns(logger: logging.Logger) -> None:
+    with ExpectLog(logger, re.compile("HELLO", re.IGNORECASE)) as expected:
+        logger.warning("hello")
+    assert expected.matched == 1
+
+
+def test_nothing_logged_fails(logger: logging.Logger) -> None:
+    expected = ExpectLog(logger, "hel")
+    with pytest.raises(Exception, match="did not get expected log message 'hel' on"), expected:
+        logger.warning("something else")
+    with ExpectLog(logger, "hel", required=False) as expected:
+        pass
+    assert expected.matched == 0
+
+
+def test_an_exception_of_the_block_goes_through(logger: logging.Logger) -> None:
+    with pytest.raises(KeyError), ExpectLog(logger, "hel"):
+        raise KeyError
+
+
+def test_s35_logged_stack(logger: logging.Logger) -> None:
+    def failing(message: str) -> bool:
+        with ExpectLog(logger, "hello", required=False) as expected:
+            logger.error("hello")
+            assert expected.logged_stack is False
+            try:
+                raise ValueError
+            except ValueError:
+                logger.error(message, exc_info=True)
+            logger.error("hello")
+        return expected.logged_stack
+
+    assert failing("hello")
+    assert failing("not what is expected")
+    with ExpectLog(logger, "hello") as expected:
+        logger.error("hello")
+    assert expected.logged_stack is False
+
+
+def test_level_is_exact_and_let_through(logger: logging.Logger, caplog: Any) -> None:
+    logger.setLevel(logging.ERROR)
+    with ExpectLog(logger, "hello", level=logging.INFO) as expected:
+        logger.debug("hello")
+        logger.info("hello")
+        logger.warning("hello")
+    assert (expected.matched, expected.level, logger.level) == (1, logging.INFO, logging.ERROR)
+    assert texts(logger) == ["hello"]
+    told = "Got expected log message 'hello' at unexpected level (INFO vs WARNING)"
+    assert caplog.messages[0] == told
+
+
+def test_level_of_the_logger_is_left_when_it_lets_through(logger: logging.Logger) -> None:
+    logger.setLevel(logging.DEBUG)
+    with ExpectLog(logger, "hello", level=logging.INFO) as expected:
+        logger.info("hello")
+    assert expected.orig_level is None
+    assert logger.level == logging.DEBUG
+
+
+def test_info_without_level_is_deprecated(logger: logging.Logger) -> None:
+    logger.setLevel(logging.INFO)
+    expected = ExpectLog(logger, "hello")
+
+    def log_within() -> None:
+        with expected:
+            logger.info("hello")
+            logger.warning("hello")
+
+    with pytest.warns(DeprecationWarning, match="'hello' at level INFO or below") as caught:
+        log_within()
+    assert (expected.matched, expected.deprecated_level_matched) == (2, 1)
+    assert caught[0].filename == __file__
+
+
+def test_arguments_that_do_not_fit_are_for_the_handlers(logger: logging.Logger) -> None:
+    filtered = ExpectLog(logger, "hello").filter(
+        logging.LogRecord("n", logging.ERROR, "f", 1, "hello %d", ("x",), None)
+    )
+    assert filtered is True
+
+
+def test_only_the_logger_itself_is_watched(logger: logging.Logger) -> None:
+    with ExpectLog(logger, "hello", required=False) as expected:
+        logger.getChild("below").error("hello")
+    assert expected.matched == 0
+    assert texts(logger) == ["hello"]
+    assert "hello" in repr(expected)
+
+
+# --- preparations ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "", "::1"])
+def test_bind_unused_port(address: str) -> None:
+    if address == "::1" and not _has_ipv6():
+        pytest.skip("needs IPv6 on this machine")
+    sock, port = bind_unused_port(address=address)
+    with sock:
+        assert sock.getsockname()[:2] == (address or "0.0.0.0", port)
+        assert not sock.getblocking()
+        with socket.create_connection((address or "127.0.0.1", port)):
+            pass
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SO_REUSEPORT")
+def test_bind_unused_port_to_share() -> None:
+    sock, port = bind_unused_port(reuse_port=True)
+    with sock, socket.socket() as second:
+        second.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        second.bind(("127.0.0.1", port))
+
+
+def test_setup_with_context_manager() -> None:
+    log = []
+
+    class Entered:
+        def __enter__(self) -> str:
+            log.append("enter")
+            return "value"
+
+        def __exit__(self, *error: object) -> None:
+            log.append("exit")
+
+    class Case(unittest.TestCase):
+        def setUp(self) -> None:
+            log.append(setup_with_context_manager(self, Entered()))
+
+        def test(self) -> None:
+            log.append("test")
+
+    assert outcome(Case) == []
+    assert log == ["enter", "value", "test", "exit"]
+
+
+# --- servers -----------------------------------------------------------------------------------
+
+
+class Hello(RequestHandler):
+    def get(self) -> None:
+        self.write("hello")
+
+
+def test_the_certificate_that_comes_along_is_good_for_this_machine() -> None:
+    class Case(AsyncHTTPSTestCase):
+        def get_app(self) -> Application:
+            return Application([("/", Hello)])
+
+        def get_http_client(self) -> Any:
+            return unittest.mock.Mock()
+
+        @gen_test
+        async def test(self) -> None:
+            context = ssl.create_default_context(cafile=self.default_ssl_options()["certfile"])
+            for name in ("127.0.0.1", "localhost"):
+                reader, writer = await asyncio.open_connection(
+                    "127.0.0.1", self.get_http_port(), ssl=context, server_hostname=name
+                )
+                writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                answer = await reader.read()
+                assert answer.endswith(b"hello")
+                writer.close()
+            assert self.get_url("/x") == f"https://127.0.0.1:{self.get_http_port()}/x"
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        assert outcome(Case) == []
+
+
+def test_a_case_without_application_says_so() -> None:
+    class Case(AsyncHTTPTestCase):
+        def get_http_client(self) -> Any:
+            return unittest.mock.Mock()
+
+        def test(self) -> None: ...
+
+    assert outcome(Case) == [
+        "E NotImplementedError: Case does not define get_app(), which returns the application"
+    ]
