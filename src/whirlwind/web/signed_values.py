@@ -11,12 +11,12 @@ still be read. A signed value can be read by anybody: it is authentic, not secre
 """
 
 import binascii
+import functools
 import hashlib
 import hmac
-import re
 import time
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from whirlwind._public import claim
 from whirlwind.escape import utf8
@@ -39,20 +39,9 @@ _DAY: Final = 86400
 #: be moved to the front of the time without a change of the signature; they would put it far ahead.
 _V1_FUTURE: Final = 31 * _DAY
 
-_LENGTH = re.compile(rb"([0-9]{1,9}):")
-# A client's digits are not turned into a number without bound: int() is quadratic.
-_INTEGER = re.compile(rb"-?[0-9]{1,20}")
-
-
-class _Fields(NamedTuple):
-    """What a version 2 value says, signed or not."""
-
-    key_version: int
-    timestamp: bytes
-    name: bytes
-    encoded: bytes
-    signature: bytes
-    signed: bytes
+#: Digits in which a client may write a length or a number: int() is quadratic.
+_MAX_LENGTH_DIGITS: Final = 9
+_MAX_DIGITS: Final = 20
 
 
 def create_signed_value(
@@ -80,20 +69,24 @@ def create_signed_value(
     timestamp = b"%d" % int((clock or time.time)())
     encoded = binascii.b2a_base64(utf8(value), newline=False)
     if version == 1:
-        if isinstance(secret, Mapping):
+        if not isinstance(secret, (str, bytes)):
             raise ValueError("signed values of version 1 have no key version: give a single secret")
         signature = signature_v1(secret, name, encoded, timestamp)
         return b"|".join((encoded, timestamp, signature))
     if version != 2:
         raise ValueError(f"unsupported version of signed values: {version!r}")
-    if isinstance(secret, Mapping):
+    if not isinstance(secret, (str, bytes)):
         if key_version is None:
             raise ValueError("key_version must say which key of the secret signs")
         if key_version not in secret:
             raise KeyError(f"secret has no key of version {key_version!r}")
         secret = secret[key_version]
-    fields = (str(key_version or 0).encode("ascii"), timestamp, utf8(name), encoded)
-    signed = b"2|" + b"".join([b"%d:%b|" % (len(field), field) for field in fields])
+    key = b"%d" % (key_version or 0)
+    name = utf8(name)
+    signed = b"2|%d:%b|%d:%b|%d:%b|%d:%b|" % (
+        *(len(key), key, len(timestamp), timestamp),
+        *(len(name), name, len(encoded), encoded),
+    )
     return signed + signature_v2(secret, signed)
 
 
@@ -132,7 +125,7 @@ def decode_signed_value(
     # No version 1 value begins like this: base64 text has four characters or none.
     if data.startswith(b"2|"):
         return _decode_v2(secret, utf8(name), data, oldest)
-    if min_version > 1 or isinstance(secret, Mapping):
+    if min_version > 1 or not isinstance(secret, (str, bytes)):
         return None
     return _decode_v1(secret, name, data, oldest, now + _V1_FUTURE)
 
@@ -145,7 +138,7 @@ def get_signature_key_version(value: str | bytes) -> int | None:
     """
     data = _as_bytes(value)
     fields = _split_v2(data) if data else None
-    return None if fields is None else fields.key_version
+    return None if fields is None else fields[0]
 
 
 def signature_v1(secret: str | bytes, *parts: str | bytes) -> bytes:
@@ -158,7 +151,15 @@ def signature_v1(secret: str | bytes, *parts: str | bytes) -> bytes:
 
 def signature_v2(secret: str | bytes, signed: bytes) -> bytes:
     """The version 2 signature, in hex."""
-    return hmac.digest(utf8(secret), signed, "sha256").hex().encode("ascii")
+    mac = _keyed(secret).copy()
+    mac.update(signed)
+    return mac.hexdigest().encode("ascii")
+
+
+@functools.lru_cache(maxsize=16)
+def _keyed(secret: str | bytes) -> hmac.HMAC:
+    """HMAC-SHA256 that has taken its key in: half of the work for a short value (RFC 2104)."""
+    return hmac.new(utf8(secret), digestmod=hashlib.sha256)
 
 
 def _as_bytes(value: str | bytes | None) -> bytes | None:
@@ -199,43 +200,46 @@ def _decode_v2(secret: Secret, name: bytes, data: bytes, oldest: float) -> bytes
     fields = _split_v2(data)
     if fields is None:
         return None
-    if isinstance(secret, Mapping):
-        if fields.key_version not in secret:
+    key_version, timestamp, signed_name, encoded, signature, signed = fields
+    if not isinstance(secret, (str, bytes)):
+        if key_version not in secret:
             return None
-        secret = secret[fields.key_version]
-    if not hmac.compare_digest(fields.signature, signature_v2(secret, fields.signed)):
+        secret = secret[key_version]
+    if not hmac.compare_digest(signature, signature_v2(secret, signed)):
         return None
-    if fields.name != name:
+    if signed_name != name:
         return None
-    seconds = _integer(fields.timestamp)
+    seconds = _integer(timestamp)
     if seconds is None or seconds < oldest:
         return None
-    return _from_base64(fields.encoded)
+    return _from_base64(encoded)
 
 
-def _split_v2(data: bytes) -> _Fields | None:
+def _split_v2(data: bytes) -> tuple[int, bytes, bytes, bytes, bytes, bytes] | None:
+    """Key version, time, name, base64 text, signature, and what is signed."""
     if not data.startswith(b"2|"):
         return None
     fields = []
     start = 2
     for _ in range(4):
-        match = _LENGTH.match(data, start)
-        if match is None:
+        colon = data.find(b":", start, start + _MAX_LENGTH_DIGITS + 1)
+        length = data[start:colon]
+        if colon < 0 or not length.isdigit():
             return None
-        start = match.end()
-        end = start + int(match[1])
+        end = colon + 1 + int(length)
         if data[end : end + 1] != b"|":
             return None
-        fields.append(data[start:end])
+        fields.append(data[colon + 1 : end])
         start = end + 1
     key_version = _integer(fields[0])
     if key_version is None:
         return None
-    return _Fields(key_version, fields[1], fields[2], fields[3], data[start:], data[:start])
+    return key_version, fields[1], fields[2], fields[3], data[start:], data[:start]
 
 
 def _integer(text: bytes) -> int | None:
-    return int(text) if _INTEGER.fullmatch(text) else None
+    digits = text.removeprefix(b"-")
+    return int(text) if digits.isdigit() and len(digits) <= _MAX_DIGITS else None
 
 
 def _from_base64(text: bytes) -> bytes | None:
