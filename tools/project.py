@@ -1,6 +1,6 @@
 """Sets up environments and runs what the Makefile's targets ask for; needs only Python 3.11.
 
-usage: project.py demo|test|lint|bench|clean [arguments for the demo, pytest, or bench/run.py]
+usage: project.py demo|test|lint|compat|bench|clean [arguments of what it runs]
 """
 
 import functools
@@ -9,20 +9,34 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 BIN = "Scripts" if os.name == "nt" else "bin"
+#: What Whirlwind is compared with: by its test suite, and by asking it.
+TORNADO = "tornado==6.6.1"
+#: What Tornado's suite skips tests without.
+SUITE_WANTS = ("hypothesis", "pycares<5", "twisted")
+SUITE = ROOT / ".venv-compat/suite/tornado/test"
+SUITE_RUNNER = "tools/compat/suite.py"
+
 #: `make test` runs on these minor versions too, where a working interpreter is found.
 ALSO_TESTED = (11, 13)
 
 NO_COMPILER = (
     "No C compiler with Python's headers: using plain Python, which works and is slower "
     "(Debian: apt-get install gcc python3-dev)."
+)
+
+NO_CURL = (
+    "Could not install pycurl: tests of the curl client are skipped. It needs libcurl's headers "
+    "(Debian: apt-get install libcurl4-openssl-dev libssl-dev), then: rm -r .venv-compat"
 )
 
 _PROBE_COMPILER = """
@@ -40,7 +54,14 @@ with tempfile.TemporaryDirectory() as folder:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one target and return its exit status."""
-    actions = {"demo": demo, "test": test, "lint": lint, "bench": bench, "clean": clean}
+    actions = {
+        "demo": demo,
+        "test": test,
+        "lint": lint,
+        "compat": compat,
+        "bench": bench,
+        "clean": clean,
+    }
     if not arguments or arguments[0] not in actions:
         print(__doc__, file=sys.stderr)
         return 2
@@ -65,10 +86,17 @@ def lint(arguments: list[str]) -> int:
 
 
 def test(arguments: list[str]) -> int:
-    """Lint, then pytest on compiled and on plain modules, on every tested Python that is here."""
+    """Lint, then pytest on compiled and on plain modules, on every tested Python that is here.
+
+    Without arguments also Tornado's own tests, on this Python.
+    """
     python = environment(VENV, sys.executable, dev=True)
+    if not os.environ.get("WHIRLWIND_TORNADO_PYTHON"):
+        os.environ["WHIRLWIND_TORNADO_PYTHON"] = tornado_environment(sys.executable)
     steps = _lint_steps(python)
     steps += _test_steps(python, arguments)
+    if not arguments:
+        steps += _suite_steps(suite_environment(sys.executable))
     for minor in ALSO_TESTED:
         other = find_python(minor) if minor != sys.version_info.minor else None
         if other:
@@ -77,6 +105,13 @@ def test(arguments: list[str]) -> int:
         elif minor != sys.version_info.minor:
             print(f"No working python3.{minor} here: not tested on it.")
     return _report(steps)
+
+
+def compat(arguments: list[str]) -> int:
+    """Run Tornado's own tests on Whirlwind."""
+    python = suite_environment(sys.executable)
+    build(python)
+    return run([python, SUITE_RUNNER, *arguments], TORNADO_TEST=str(SUITE))
 
 
 def bench(arguments: list[str]) -> int:
@@ -91,7 +126,7 @@ def clean(arguments: list[str]) -> int:
     made = ["build", "dist", ".venv", ".pytest_cache", ".mypy_cache", ".ruff_cache"]
     made += [".hypothesis", ".import_linter_cache", "bench/.venv-peers"]
     folders = [ROOT / name for name in made]
-    folders += ROOT.glob(".venv-3.*")
+    folders += ROOT.glob(".venv-*")
     folders += (ROOT / "src").glob("*.egg-info")
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
@@ -126,13 +161,55 @@ def environment(folder: Path, base: str, *, dev: bool) -> str:
         shutil.rmtree(folder, ignore_errors=True)
         _check([base, "-m", "venv", str(folder)])
     dev = dev or "dev" in found
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = _pip(python)
     requires = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
     _check([*pip, *requires])
     # build() compiles in the checkout, where a later change costs only the changed module.
     editable = [*pip, "--no-build-isolation", "--editable", ".[dev]" if dev else "."]
     _check(editable, WHIRLWIND_EXTENSIONS="0")
     stamp.write_text(source + (" dev" if dev else ""))
+    return python
+
+
+def tornado_environment(base: str) -> str:
+    """Make an environment with Tornado from PyPI, which tests compare with; return its Python."""
+    folder = ROOT / ".venv-tornado"
+    python, stamp = str(folder / BIN / "python"), folder / "made-from"
+    if not (stamp.is_file() and stamp.read_text() == TORNADO and _works(python)):
+        print(f"Setting up {folder.name}", flush=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        _check([base, "-m", "venv", str(folder)])
+        _check([*_pip(python), TORNADO])
+        stamp.write_text(TORNADO)
+    return python
+
+
+def suite_environment(base: str) -> str:
+    """Make an environment for Tornado's test suite, and return its Python.
+
+    It has Whirlwind, what the suite wants, and of Tornado's wheel only the folder ``tornado/test``.
+    """
+    folder = ROOT / ".venv-compat"
+    python = environment(folder, base, dev=False)
+    stamp = folder / "suite-from"
+    source = " ".join([TORNADO, *SUITE_WANTS])
+    if stamp.is_file() and stamp.read_text() == source and SUITE.is_dir():
+        return python
+    print(f"Adding the test suite of {TORNADO}", flush=True)
+    # It works without pycurl, and then its tests of the curl client are skipped.
+    if run([*_pip(python), "pycurl"]):
+        print(NO_CURL, flush=True)
+    _check([*_pip(python), *SUITE_WANTS])
+    shutil.rmtree(SUITE, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as download:
+        fetch = [*_pip(python, "download"), "--no-deps", "--only-binary=:all:", "-d", download]
+        _check([*fetch, TORNADO])
+        (wheel,) = Path(download).glob("*.whl")
+        with zipfile.ZipFile(wheel) as packed:
+            for name in packed.namelist():
+                if name.startswith("tornado/test/"):
+                    packed.extract(name, SUITE.parent.parent)
+    stamp.write_text(source)
     return python
 
 
@@ -199,6 +276,10 @@ def _works(python: str, minor: int | None = None) -> bool:
     return asked.returncode == 0
 
 
+def _pip(python: str, action: str = "install") -> list[str]:
+    return [python, "-m", "pip", action, "--quiet", "--disable-pip-version-check"]
+
+
 def _check(command: list[str], **variables: str) -> None:
     if status := run(command, **variables):
         sys.exit(f"{' '.join(command[:6])} failed with status {status}; see the lines above.")
@@ -227,6 +308,19 @@ def _test_steps(python: str, arguments: list[str]) -> list[Step]:
     return [
         (f"compile, {name}", _build_command(python), demand),
         (f"pytest, {name}, compiled", command, demand),
+        plain,
+    ]
+
+
+def _suite_steps(python: str) -> list[Step]:
+    """Tornado's own tests, as far as the modules are built that they test."""
+    command = [python, SUITE_RUNNER, "--built"]
+    variables = {"TORNADO_TEST": str(SUITE), "WHIRLWIND_EXTENSIONS": "0"}
+    plain: Step = ("Tornado's tests, plain Python", command, variables)
+    if not has_compiler(python):
+        return [plain]
+    return [
+        ("Tornado's tests, compiled", command, {**variables, "WHIRLWIND_EXTENSIONS": "1"}),
         plain,
     ]
 

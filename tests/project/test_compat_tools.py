@@ -1,0 +1,188 @@
+"""tools/compat: what is expected of Tornado's own tests, and what fails a run."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.project import ROOT
+from tests.project.test_tools import load
+
+LIST = b"""
+[not_built]
+auth_test = "module auth not built yet"
+[skips]
+"running as root" = "root may bind any port"
+[gen_test]
+"A.test_private" = "reads `_x`"
+"A.test_skipped" = "there are no speedups"
+"""
+
+
+@pytest.fixture
+def suite(monkeypatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(ROOT / "tools/compat"))
+    module = load("tools/compat/suite.py")
+    monkeypatch.setitem(sys.modules, "suite", module)
+    return module
+
+
+def outcome(suite: ModuleType, **values: object):
+    made = {"passed": [], "skipped": {}, "failed": {}, **values}
+    return suite.Outcome("gen_test", **made)
+
+
+class TestComparing:
+    def test_what_is_listed_is_good(self, suite) -> None:
+        ran = outcome(
+            suite,
+            passed=["gen_test.A.test_good"],
+            failed={"gen_test.A.test_private": "AttributeError"},
+            skipped={
+                "gen_test.A.test_skipped": "tornado.speedups module not present",
+                "gen_test.A.test_port": "running as root",
+            },
+        )
+        known = suite.read_known(LIST)
+        verdict = suite.compare(ran, known)
+        assert verdict.good
+        assert verdict.known == 2
+        assert suite.misspelt(known, ["gen_test", "auth_test"], [ran]) == []
+
+    @pytest.mark.parametrize(
+        ("values", "complaint"),
+        [
+            ({"failed": {"gen_test.A.test_new": "AssertionError"}}, "gen_test.A.test_new"),
+            ({"skipped": {"gen_test.A.test_new": "no hypothesis"}}, "gen_test.A.test_new"),
+            ({"broken": "did not end in time"}, "gen_test"),
+        ],
+    )
+    def test_what_is_not_listed_is_complained_of(self, suite, values, complaint) -> None:
+        verdict = suite.compare(outcome(suite, **values), suite.read_known(LIST))
+        assert list(verdict.complaints) == [complaint]
+        text = suite.report([verdict], 1.0, verbose=False)
+        assert f"unexpected: {complaint}\n" in text
+
+    def test_an_entry_whose_test_passes_is_no_longer_true(self, suite) -> None:
+        ran = outcome(suite, passed=["gen_test.A.test_private"])
+        verdict = suite.compare(ran, suite.read_known(LIST))
+        assert not verdict.good
+        assert "gen_test.A.test_private passes now" in suite.report([verdict], 1.0, verbose=True)
+
+    def test_an_entry_that_is_no_test(self, suite) -> None:
+        known = suite.read_known(LIST)
+        lines = suite.misspelt(known, ["gen_test", "auth_test"], [outcome(suite, passed=["x"])])
+        assert lines[0] == "gen_test.A.test_private is listed, and there is no such test"
+        assert suite.misspelt(known, ["gen_test"], []) == [
+            "auth_test is listed and is no test module"
+        ]
+
+    def test_a_module_that_waits_for_another(self, suite) -> None:
+        known = suite.read_known(LIST)
+        waiting = suite.Outcome("auth_test", broken="no module", absent="tornado.auth")
+        verdict = suite.compare(waiting, known)
+        assert verdict.good
+        assert "not built yet: tornado.auth" in suite.report([verdict], 1.0, verbose=False)
+        built = suite.compare(suite.Outcome("auth_test", passed=["auth_test.A.test"]), known)
+        assert not built.good
+        assert "auth_test loads now" in built.stale[0]
+
+
+class TestReadingResults:
+    def write(self, suite, folder: Path, *lines: object) -> Path:
+        suite.RESULTS = folder
+        (folder / "gen_test.log").write_text("the last words\n")
+        file = folder / "gen_test.jsonl"
+        file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        return file
+
+    def test_a_crash_names_the_test(self, suite, tmp_path) -> None:
+        file = self.write(suite, tmp_path, {"started": "gen_test.A.test"})
+        read = suite.read_results("gen_test", file, -11)
+        assert read.broken == "ended with status -11, in gen_test.A.test\nthe last words"
+
+    def test_a_hang_names_the_test(self, suite, tmp_path) -> None:
+        file = self.write(suite, tmp_path, {"started": "gen_test.A.test"})
+        read = suite.read_results("gen_test", file, None)
+        assert read.broken.startswith("did not end in time, in gen_test.A.test\n")
+
+
+class TestTheList:
+    def test_every_entry_has_a_reason(self, suite) -> None:
+        known = suite.read_known(suite.KNOWN.read_bytes())
+        for table in (known.tests, known.not_built, known.skips):
+            assert [name for name, reason in table.items() if not reason.strip()] == []
+
+
+PROGRAM = """
+import unittest
+from tornado.util import ObjectDict, _no_such_name
+from tornado.test.other import value
+class Case(unittest.TestCase):
+    def test_passes(self):
+        self.assertEqual(value, ObjectDict(a=1))
+    def test_fails(self):
+        self.assertEqual(value, 2)
+    def test_uses_a_private_name(self):
+        _no_such_name.more()
+    @unittest.skip("because")
+    def test_skips(self): pass
+    def test_sub(self):
+        for i in range(3):
+            with self.subTest(i=i):
+                self.assertEqual(i, 0)
+    def test_child(self):
+        import subprocess, sys
+        subprocess.run([sys.executable, "-c", "import tornado.test.other"], check=True)
+"""
+
+
+def run_worker(folder: Path, module: str) -> list[dict[str, str]]:
+    results = folder / "results"
+    variables = {
+        "TORNADO_TEST": str(folder),
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "tools/compat/startup"), str(ROOT / "src")]),
+    }
+    command = [sys.executable, "-m", "whirlwind.as_tornado", str(ROOT / "tools/compat/worker.py")]
+    subprocess.run(
+        [*command, module, str(results), "60"], env={**os.environ, **variables}, check=True
+    )
+    return [json.loads(line) for line in results.read_text().splitlines()]
+
+
+def test_a_worker_runs_a_module_and_its_children_have_the_suite_too(tmp_path) -> None:
+    (tmp_path / "__init__.py").touch()
+    (tmp_path / "other.py").write_text(
+        "from tornado.util import ObjectDict\nvalue = ObjectDict(a=1)\n"
+    )
+    (tmp_path / "some_test.py").write_text(PROGRAM)
+    lines = run_worker(tmp_path, "some_test")
+    outcomes = {
+        line["test"].removeprefix("some_test.Case."): line["outcome"]
+        for line in lines
+        if "outcome" in line
+    }
+    assert outcomes == {
+        "test_passes": "passed",
+        "test_child": "passed",
+        "test_fails": "failed",
+        "test_uses_a_private_name": "failed",
+        "test_skips": "skipped",
+        "test_sub": "failed",
+    }
+    detail = [line["detail"] for line in lines if "private" in line.get("test", "")]
+    assert "there is no tornado.util._no_such_name.more: it is private to Tornado" in detail[0]
+    assert lines[-1] == {"done": True}
+
+
+@pytest.mark.parametrize(
+    "statement", ["import tornado.no_such", "from tornado import no_such"], ids=["import", "from"]
+)
+def test_a_worker_names_the_module_that_is_absent(tmp_path, statement: str) -> None:
+    (tmp_path / "__init__.py").touch()
+    (tmp_path / "some_test.py").write_text(statement)
+    assert run_worker(tmp_path, "some_test")[0]["absent"] == "tornado.no_such"

@@ -1,0 +1,260 @@
+"""Runs Tornado's own tests on Whirlwind and compares with tests/compat/known_differences.toml.
+
+A test that fails and is not listed there fails the run; so does an entry whose test passes.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+KNOWN = ROOT / "tests/compat/known_differences.toml"
+RESULTS = ROOT / "build/compat"
+
+#: Seconds for one module, of which the longest takes 10 on a quiet core.
+MODULE_TIMEOUT = 240
+
+
+@dataclass
+class Known:
+    """The list of what is different, and why."""
+
+    #: Test to reason.
+    tests: dict[str, str]
+    #: Test module to the module of ours that it needs and that is not there.
+    not_built: dict[str, str]
+    #: Reason of a skip to when it is in order: what depends on the machine, not on us.
+    skips: dict[str, str]
+
+
+@dataclass
+class Outcome:
+    """What became of one test module."""
+
+    module: str
+    passed: list[str] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    #: Why the module as a whole did not run or did not end, and the missing module's name.
+    broken: str = ""
+    absent: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def tests(self) -> int:
+        """Return how many tests ran."""
+        return len(self.passed) + len(self.skipped) + len(self.failed)
+
+
+@dataclass
+class Verdict:
+    """An outcome, compared with what is known."""
+
+    outcome: Outcome
+    known: int = 0
+    complaints: dict[str, str] = field(default_factory=dict)
+    #: Lines about entries of the list that are no longer true.
+    stale: list[str] = field(default_factory=list)
+
+    @property
+    def good(self) -> bool:
+        """Tell whether everything is as listed."""
+        return not self.complaints and not self.stale
+
+
+def main(arguments: list[str]) -> int:
+    """Run what the command line asks for and return the exit status."""
+    parser = argparse.ArgumentParser(prog="make compat ARGS=...", description=__doc__)
+    parser.add_argument("module", nargs="*", help="such as gen_test; by default all")
+    parser.add_argument(
+        "--built", action="store_true", help="leave out what is listed as not built yet"
+    )
+    parser.add_argument("-v", "--verbose", action="store_true", help="whole tracebacks")
+    options = parser.parse_args(arguments)
+    suite = Path(os.environ["TORNADO_TEST"])
+    known = read_known(KNOWN.read_bytes())
+    present = sorted(file.stem for file in suite.glob("*_test.py"))
+    chosen = options.module or present
+    unknown = sorted(set(chosen) - set(present))
+    if unknown:
+        sys.exit(f"Tornado's suite has no {', '.join(unknown)}; it has: {', '.join(present)}")
+    if options.built:
+        chosen = [module for module in chosen if module not in known.not_built]
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    # The longest first, so that the last core is not left alone with it.
+    chosen.sort(key=lambda module: -(suite / f"{module}.py").stat().st_size)
+    start = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        outcomes = sorted(pool.map(run_module, chosen), key=lambda outcome: outcome.module)
+    verdicts = [compare(outcome, known) for outcome in outcomes]
+    extra = misspelt(known, present, outcomes)
+    print(report(verdicts, time.monotonic() - start, verbose=options.verbose))
+    for line in extra:
+        print(line)
+    return 0 if all(verdict.good for verdict in verdicts) and not extra else 1
+
+
+def read_known(text: bytes) -> Known:
+    """Read the list of differences."""
+    data = tomllib.loads(text.decode())
+    not_built, skips = data.pop("not_built", {}), data.pop("skips", {})
+    tests = {
+        f"{module}.{test}": reason
+        for module, entries in data.items()
+        for test, reason in entries.items()
+    }
+    return Known(tests, not_built, skips)
+
+
+def run_module(module: str) -> Outcome:
+    """Run one test module in a process of its own."""
+    results = RESULTS / f"{module}.jsonl"
+    results.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "whirlwind.as_tornado", str(HERE / "worker.py")]
+    path = [str(HERE / "startup"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    variables = {
+        "PYTHONPATH": os.pathsep.join(path),
+        # A busy machine must not decide; a test that waits for nothing takes this long.
+        "ASYNC_TEST_TIMEOUT": "30",
+        "PYTHONFAULTHANDLER": "1",
+    }
+    start = time.monotonic()
+    with (RESULTS / f"{module}.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, module, str(results), str(MODULE_TIMEOUT)],
+            env={**os.environ, **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            status: int | None = process.wait(MODULE_TIMEOUT + 15)
+        except subprocess.TimeoutExpired:
+            status = None
+        # The session is this module's own: what its tests started and left behind ends with it.
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+    outcome = read_results(module, results, status)
+    outcome.seconds = time.monotonic() - start
+    return outcome
+
+
+def read_results(module: str, file: Path, status: int | None) -> Outcome:
+    """Read what a worker wrote.
+
+    :arg status: its exit status, None when it had to be ended.
+    """
+    outcome = Outcome(module)
+    running = ""
+    done = False
+    for text in file.read_text(encoding="utf-8").splitlines() if file.is_file() else []:
+        line = json.loads(text)
+        if "not loaded" in line:
+            outcome.broken, outcome.absent = line["not loaded"], line["absent"]
+            return outcome
+        done = done or "done" in line
+        running = line.get("started", running)
+        if line.get("outcome") == "passed":
+            outcome.passed.append(line["test"])
+        elif line.get("outcome") == "skipped":
+            outcome.skipped[line["test"]] = line["detail"]
+        elif line.get("outcome") == "failed":
+            outcome.failed[line["test"]] = line["detail"]
+    if not done:
+        ended = "did not end in time" if status in (None, 1) else f"ended with status {status}"
+        log = (RESULTS / f"{module}.log").read_text(errors="replace").strip()
+        outcome.broken = f"{ended}, in {running or 'loading'}\n{log[-6000:]}"
+    return outcome
+
+
+def compare(outcome: Outcome, known: Known) -> Verdict:
+    """Compare what happened with what the list says."""
+    verdict = Verdict(outcome)
+    module = outcome.module
+    if module in known.not_built:
+        needed = known.not_built[module]
+        if outcome.absent is None:
+            verdict.stale.append(
+                f"{module} loads now: take it off the list of what waits for a module ({needed})"
+            )
+        return verdict
+    if outcome.broken:
+        verdict.complaints[module] = outcome.broken
+    for test, detail in outcome.failed.items():
+        if test in known.tests:
+            verdict.known += 1
+        else:
+            verdict.complaints[test] = detail
+    for test, reason in outcome.skipped.items():
+        if test in known.tests:
+            verdict.known += 1
+        elif not any(reason.startswith(start) for start in known.skips):
+            verdict.complaints[test] = f"skipped: {reason}"
+    for test in outcome.passed:
+        if test in known.tests:
+            verdict.stale.append(f"{test} passes now: take it off the list")
+    return verdict
+
+
+def misspelt(known: Known, present: list[str], outcomes: list[Outcome]) -> list[str]:
+    """Name the entries of the list that no test has."""
+    complete = {outcome.module: outcome for outcome in outcomes if not outcome.broken}
+    lines = [f"{module} is listed and is no test module" for module in sorted(known.not_built)]
+    lines = [line for line in lines if line.split()[0] not in present]
+    for test in known.tests:
+        module = test.partition(".")[0]
+        if module not in present:
+            lines.append(f"{test} is listed, and there is no such module")
+        elif module in complete:
+            outcome = complete[module]
+            if test not in {*outcome.passed, *outcome.skipped, *outcome.failed}:
+                lines.append(f"{test} is listed, and there is no such test")
+    return lines
+
+
+def report(verdicts: list[Verdict], seconds: float, *, verbose: bool) -> str:
+    """Write the table, and below it everything that is not as listed."""
+    row = "{:26} {:>6} {:>7} {:>8} {:>6} {:>11} {:>7}".format
+    lines = [row("module", "tests", "passed", "skipped", "known", "unexpected", "s")]
+    total = [0, 0, 0, 0, 0]
+    for verdict in verdicts:
+        outcome = verdict.outcome
+        numbers = [
+            outcome.tests,
+            len(outcome.passed),
+            len(outcome.skipped),
+            verdict.known,
+            len(verdict.complaints) + len(verdict.stale),
+        ]
+        total = [sum(pair) for pair in zip(total, numbers, strict=True)]
+        if outcome.absent is not None and verdict.good:
+            lines.append(f"{outcome.module:26} {'':6} not built yet: {outcome.absent}")
+        else:
+            lines.append(row(outcome.module, *numbers, f"{outcome.seconds:.1f}"))
+    lines.append(row("all", *total, f"{seconds:.1f}"))
+    for verdict in verdicts:
+        for test, detail in verdict.complaints.items():
+            lines.append(f"\nunexpected: {test}")
+            text = detail.strip().splitlines()
+            lines += ["    " + line for line in (text if verbose else text[-4:])]
+    lines += [f"\n{line}" for verdict in verdicts for line in verdict.stale]
+    if not verbose and any(verdict.complaints for verdict in verdicts):
+        lines.append("\nWhole tracebacks: make compat ARGS='-v MODULE', or build/compat/.")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
