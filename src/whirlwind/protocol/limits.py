@@ -114,3 +114,9 @@ MAX_HASHED_FILE: Final = 1048576
 FILE_CHUNK: Final = 262144
 #: Directories of static files whose real path is remembered.
 MAX_REAL_DIRECTORIES: Final = 1024
+
+# --- templates ----------------------------------------------------------------------------------
+
+#: Blocks of a template inside each other, and templates that include each other. Python refuses
+#: code that is indented more than 99 times.
+MAX_TEMPLATE_NESTING: Final = 64
