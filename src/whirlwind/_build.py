@@ -20,6 +20,7 @@ COMPILED: tuple[str, ...] = (
     "whirlwind.httputil.storage",
     "whirlwind.server.outlet",
     "whirlwind.server.exchange",
+    "whirlwind.server.hub",
     "whirlwind.server.site",
     "whirlwind.server.http1",
     "whirlwind.web.access",
