@@ -15,6 +15,8 @@ import importlib, pickle, struct, sys, warnings
 warnings.simplefilter("ignore")
 source, sink = sys.stdin.buffer, sys.stdout.buffer
 def plain(value):
+    if hasattr(value, "get_all"):
+        return list(value.get_all())
     if isinstance(value, dict):
         return {plain(k): plain(v) for k, v in value.items()}
     if isinstance(value, tuple):

@@ -34,6 +34,8 @@ def oracle() -> Iterator[Oracle]:
 
 def plain(value: Any) -> Any:
     """Tuples, lists and dicts of the bare kind, as the oracle answers."""
+    if isinstance(value, httputil.HTTPHeaders):
+        return list(value.get_all())
     if isinstance(value, dict):
         return {plain(k): plain(v) for k, v in value.items()}
     if isinstance(value, tuple):
@@ -154,6 +156,17 @@ class TestEscape:
 class TestHTTPUtil:
     @SETTINGS
     @given(
+        block=words(
+            *("a", "B-c", "Set-Cookie", ":", ": ", "\r\n", "\n", "\r", " ", "\t", "x", ",", "é"),
+            *("\0", "\x7f", "\u20ac", "\u2028", "1", "_", '"'),
+        ),
+        chars_are_bytes=st.booleans(),
+    )
+    def test_parse_headers(self, oracle: Oracle, block: str, chars_are_bytes: bool) -> None:
+        same(oracle, "httputil", "HTTPHeaders.parse", block, _chars_are_bytes=chars_are_bytes)
+
+    @SETTINGS
+    @given(
         text=words(
             *("a", "b", "=", '"', "\\", "05", "4", "377", ";", " ", "é", ",", "\t", "_x", "]")
         )
@@ -164,7 +177,13 @@ class TestHTTPUtil:
     @SETTINGS
     @given(text=words("name", "=", '"', "\\", ";", " ", "a", "B", "é", "'", "%20", ","))
     def test_parse_header(self, oracle: Oracle, text: str) -> None:
-        # Extended parameters are left out: Tornado's are escaped once too often.
+        # Extended parameters are left out: Tornado's are escaped once too often. Quoted strings are
+        # RFC 9110's (section 5.6.4): an escaped backslash does not escape the quote after it, and
+        # a value of escaped quotes keeps them; Tornado runs into the next parameter, and takes
+        # quotes off twice.
+        assume("\\\\" not in text)
+        values = httputil._parse_header("form-data; " + text)[1].values()
+        assume(not any(len(value) > 1 and value[0] == value[-1] == '"' for value in values))
         same(oracle, "httputil", "_parse_header", "form-data; " + text)
 
     @SETTINGS

@@ -6,7 +6,6 @@ from typing import Any, overload
 
 from whirlwind._public import claim
 from whirlwind.escape import native_str
-from whirlwind.protocol.errors import HTTPInputError
 from whirlwind.protocol.headers import HeaderMap
 
 _LINE_END = re.compile(r"\r?\n")
@@ -40,7 +39,9 @@ class HTTPHeaders(HeaderMap, MutableMapping[str, str]):
         :raises HTTPInputError: the name is no token or the value holds what RFC 9110 section 5.5
             forbids (Tornado 6.5).
         """
-        self.add_checked(str(name), native_str(value), _chars_are_bytes)
+        if type(value) is not str:
+            value = str(native_str(value))
+        self.add_checked(str(name), value, _chars_are_bytes)
 
     def get_list(self, name: str) -> list[str]:
         """Every value of a field in the order they were added; an empty list when absent."""
@@ -57,14 +58,8 @@ class HTTPHeaders(HeaderMap, MutableMapping[str, str]):
         """
         if line.endswith("\n"):
             line = line[:-2] if line.endswith("\r\n") else line[:-1]
-        if not line:
-            return
-        if line[0] in " \t":
-            raise HTTPInputError("Header line starts with white space: folding is obsolete")
-        name, colon, value = line.partition(":")
-        if not colon:
-            raise HTTPInputError("No colon in header line")
-        self.add_checked(name, value.strip(" \t"), _chars_are_bytes)
+        if line:
+            self.add_line(str.__str__(line), 0, len(line), _chars_are_bytes)
 
     @classmethod
     def parse(cls, headers: str, *, _chars_are_bytes: bool = True) -> "HTTPHeaders":
@@ -74,6 +69,9 @@ class HTTPHeaders(HeaderMap, MutableMapping[str, str]):
         :raises HTTPInputError: as `parse_line`.
         """
         made = cls()
+        if cls.parse_line is HTTPHeaders.parse_line:
+            made.add_block(str.__str__(headers), _chars_are_bytes)
+            return made
         for line in _LINE_END.split(headers):
             if line:
                 made.parse_line(line, _chars_are_bytes=_chars_are_bytes)

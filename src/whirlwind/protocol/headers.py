@@ -99,15 +99,52 @@ class HeaderMap:
 
         :raises HTTPInputError: naming what is not a field name or value.
         """
-        if _NAME.fullmatch(name) is None:
+        if not _is_name(name):
             raise HTTPInputError(f"Invalid header name {name!r}")
-        grammar = _BYTES_VALUE if chars_are_bytes else _TEXT_VALUE
-        good = grammar.fullmatch(value)
-        if good is None:
-            raise HTTPInputError(f"Invalid header value {value!r}")
-        if not chars_are_bytes:
-            self._suspect = True
+        # Printable US-ASCII without blanks around it is nearly every value, and both grammars' own.
+        if not scan.is_printable(value) or (value and (value[0] == " " or value[-1] == " ")):
+            grammar = _BYTES_VALUE if chars_are_bytes else _TEXT_VALUE
+            if grammar.fullmatch(value) is None:
+                raise HTTPInputError(f"Invalid header value {value!r}")
+            if not chars_are_bytes:
+                self._suspect = True
         self._append(name, value)
+
+    def add_line(self, text: str, pos: int, end: int, chars_are_bytes: bool) -> None:
+        """Add the field line ``text[pos:end]``, which is not empty and has no line end.
+
+        :raises HTTPInputError: no colon, a bad name or value, or a folded line.
+        """
+        if text[pos] == " " or text[pos] == "\t":
+            raise HTTPInputError("Header line starts with white space: folding is obsolete")
+        colon = text.find(":", pos, end)
+        if colon < 0:
+            raise HTTPInputError("No colon in header line")
+        name = text[pos:colon]
+        start = colon + 1
+        while start < end and (text[start] == " " or text[start] == "\t"):
+            start += 1
+        while start < end and (text[end - 1] == " " or text[end - 1] == "\t"):
+            end -= 1
+        self.add_checked(name, text[start:end], chars_are_bytes)
+
+    def add_block(self, text: str, chars_are_bytes: bool) -> None:
+        """Add field lines, each ended by CR LF or LF; empty lines are passed over.
+
+        :raises HTTPInputError: as `add_line`.
+        """
+        pos = 0
+        size = len(text)
+        while pos < size:
+            end = text.find("\n", pos, size)
+            after = end + 1
+            if end < 0:
+                end = after = size
+            elif end > pos and text[end - 1] == "\r":
+                end -= 1
+            if end > pos:
+                self.add_line(text, pos, end, chars_are_bytes)
+            pos = after
 
     def lookup(self, name: str) -> str | None:
         """A field's value, several joined by commas; None when it is absent."""
