@@ -36,6 +36,7 @@ _MODULES = (
     "locks",
     "log",
     "netutil",
+    "options",
     "platform",
     "process",
     "queues",
