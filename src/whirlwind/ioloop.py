@@ -169,6 +169,7 @@ class IOLoop(Configurable):
         return AsyncIOLoop
 
     def initialize(self, make_current: bool = True) -> None:
+        self._unfinished: set[Any] = set()
         if make_current:
             self.make_current()
 
@@ -234,8 +235,9 @@ class IOLoop(Configurable):
             nonlocal outcome
             try:
                 result = func()
-                if result is not None:
+                if result is not None and not is_future(result):
                     result = convert_yielded(result)
+                    _drop_silently(result)  # run_sync raises when this does not end
             except Exception as error:
                 outcome = self.asyncio_loop.create_future()
                 outcome.set_exception(error)
@@ -384,9 +386,12 @@ class IOLoop(Configurable):
         except gen.BadYieldError:
             # Callbacks may return anything; what cannot be awaited is dropped.
             return
+        # asyncio holds tasks weakly: one that waits for what only it knows would be collected.
+        self._unfinished.add(future)
         self.add_future(future, self._discard_future_result)
 
     def _discard_future_result(self, future: Future[Any]) -> None:
+        self._unfinished.discard(future)
         future.result()
 
     def split_fd(self, fd: int | _Selectable) -> tuple[int, int | _Selectable]:
@@ -404,6 +409,12 @@ class IOLoop(Configurable):
                 fd.close()
         except OSError:
             pass
+
+
+def _drop_silently(future: Any) -> None:
+    """Let a task be collected while it is pending without asyncio's message about it."""
+    if isinstance(future, asyncio.Task):
+        future._log_destroy_pending = False  # type: ignore[attr-defined]
 
 
 class PeriodicCallback:

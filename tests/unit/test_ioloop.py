@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import contextvars
 import datetime
+import gc
 import logging
 import os
 import signal
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import weakref
 from typing import Any
 
 import pytest
@@ -179,6 +181,50 @@ def test_run_sync_timeout_cancels_the_work(io_loop: IOLoop) -> None:
     with pytest.raises(ioloop.TimeoutError, match=r"timed out after 0\.01 seconds"):
         io_loop.run_sync(slow, timeout=0.01)
     assert ended == ["finally"]
+
+
+def test_a_coroutine_that_nobody_else_knows_is_not_collected(io_loop: IOLoop) -> None:
+    waiting: list[weakref.ref[asyncio.Future[str]]] = []
+    done = []
+
+    async def background() -> None:
+        future: asyncio.Future[str] = asyncio.Future()
+        waiting.append(weakref.ref(future))
+        done.append(await future)
+
+    async def main() -> None:
+        io_loop.add_callback(background)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        gc.collect()
+        future = waiting[0]()
+        assert future is not None
+        future.set_result("kept")
+        del future
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    io_loop.run_sync(main)
+    assert done == ["kept"]
+
+
+def test_what_a_closed_loop_leaves_pending_goes_without_a_message(caplog) -> None:
+    loop = IOLoop(make_current=False)
+
+    async def background() -> None:
+        await asyncio.Future()
+
+    async def main() -> None:
+        loop.add_callback(background)
+        await asyncio.sleep(0)
+        loop.add_callback(loop.stop)
+        await asyncio.Future()
+
+    with pytest.raises(RuntimeError, match="Event loop stopped"):
+        loop.run_sync(main)
+    loop.close()
+    gc.collect()
+    assert caplog.messages == []
 
 
 def test_run_sync_stopped_by_somebody_else(io_loop: IOLoop) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from whirlwind.concurrent import Future  # noqa: TC001 - kept resolvable
 from whirlwind.gen import convert_yielded
-from whirlwind.ioloop import IOLoop, _loop_of_thread, _Selectable
+from whirlwind.ioloop import IOLoop, _drop_silently, _loop_of_thread, _Selectable
 from whirlwind.platform._selector_thread import AddThreadSelectorEventLoop, SelectorThread
 from whirlwind.platform.loops import new_event_loop, running_loop
 from whirlwind.protocol.limits import STREAM_CHUNK_SIZE
@@ -97,6 +97,9 @@ class BaseAsyncIOLoop(IOLoop):
             link.close()
             if all_fds and stream is not None:
                 stream.close_fd()
+        for future in self._unfinished:
+            _drop_silently(future)
+        self._unfinished.clear()
         IOLoop._ioloop_for_asyncio.pop(self.asyncio_loop, None)
         if self.selector_loop is not self.asyncio_loop:
             self.selector_loop.close()
