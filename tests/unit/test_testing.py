@@ -2,14 +2,17 @@
 
 import asyncio
 import logging
+import os
 import re
 import socket
 import ssl
+import subprocess
 import sys
 import unittest
 import unittest.mock
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -598,3 +601,81 @@ def test_a_case_without_application_says_so() -> None:
     assert outcome(Case) == [
         "E NotImplementedError: Case does not define get_app(), which returns the application"
     ]
+
+
+# --- the program -------------------------------------------------------------------------------
+
+TESTS = """\
+import logging, unittest
+from whirlwind import testing
+
+class Some(testing.AsyncTestCase):
+    def test_good(self):
+        print("printed")
+        logging.warning("logged")
+
+    def test_bad(self):
+        self.fail("no")
+
+{all}
+if __name__ == "__main__":
+    testing.main({arguments})
+    print("went on")
+"""
+ONE = "def all(): return unittest.TestSuite([Some('test_good')])"
+
+
+def program(folder: Path, *args: str, all: str = "", arguments: str = "") -> list[str]:
+    """Run the program above; the exit status, standard output and the lines of the report."""
+    file = folder / "some_tests.py"
+    file.write_text(TESTS.format(all=all, arguments=arguments))
+    command = [str(file)] if args[:1] != ("-m",) else []
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *filter(None, sys.path)])}
+    told = subprocess.run(
+        [sys.executable, *command, *args], capture_output=True, text=True, env=env
+    )
+    return [str(told.returncode), told.stdout, *told.stderr.splitlines()]
+
+
+def test_main_runs_what_is_named(tmp_path: Path) -> None:
+    code, out, *report = program(tmp_path, "some_tests.Some.test_good")
+    assert (code, out, report[-1]) == ("0", "printed\n", "OK")
+    assert re.match(r"\[W \d+ [\d:]+ some_tests:7\] logged$", report[0])
+    name = "whirlwind.testing"
+    code, out, *report = program(tmp_path, "-m", name, "some_tests.Some.test_good")
+    assert (code, out, report[-1]) == ("0", "printed\n", "OK")
+
+
+def test_main_runs_all_or_else_everything(tmp_path: Path) -> None:
+    code, _, *report = program(tmp_path, all=ONE)
+    assert (code, report[-1]) == ("0", "OK")
+    code, _, *report = program(tmp_path)
+    assert (code, report[-1]) == ("1", "FAILED (failures=1)")
+
+
+def test_main_without_tests(tmp_path: Path) -> None:
+    code, _, *report = program(tmp_path, "-m", "whirlwind.testing")
+    assert code == "1"
+    assert report == ["Name the tests to run, for instance package.tests.test_web.HelloTest"]
+
+
+def test_options_of_main(tmp_path: Path) -> None:
+    code, out, *report = program(
+        tmp_path, "--verbose", "--buffer", "--logging=error", "--catch", all=ONE
+    )
+    assert (code, out) == ("0", "")
+    assert report[0] == "test_good (__main__.Some.test_good) ... ok"
+    _, _, *report = program(tmp_path, "--quiet", "--exception-on-interrupt=false", all=ONE)
+    assert "logged" in report[0]
+    assert report[1].startswith("-----")
+    _, _, *report = program(tmp_path, "--failfast")
+    assert "Ran 1 test in" in report[-3]
+    code, _, *report = program(tmp_path, "--nonsense")
+    assert report[-1] == "whirlwind.options.Error: Unrecognized command line option: 'nonsense'"
+
+
+def test_arguments_of_main(tmp_path: Path) -> None:
+    arguments = "verbosity=2, exit=False"
+    _, out, *report = program(tmp_path, "--logging=error", all=ONE, arguments=arguments)
+    assert out == "printed\nwent on\n"
+    assert report[0] == "test_good (__main__.Some.test_good) ... ok"

@@ -7,6 +7,7 @@ from whirlwind._public import claim
 from whirlwind.testing.cases import AsyncTestCase, gen_test, get_async_test_timeout
 from whirlwind.testing.http import AsyncHTTPSTestCase, AsyncHTTPTestCase
 from whirlwind.testing.logs import ExpectLog
+from whirlwind.testing.program import main
 from whirlwind.testing.setup import bind_unused_port, setup_with_context_manager
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "bind_unused_port",
     "gen_test",
     "get_async_test_timeout",
+    "main",
     "setup_with_context_manager",
 ]
 
@@ -29,5 +31,6 @@ claim(
     bind_unused_port,
     gen_test,
     get_async_test_timeout,
+    main,
     setup_with_context_manager,
 )
