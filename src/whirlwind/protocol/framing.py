@@ -291,11 +291,11 @@ class BodyParser:
         left = len(data) - self._pos
         if left >= 2:
             if data[self._pos] != 13 or data[self._pos + 1] != 10:
-                raise ProtocolError(400, "chunk data not followed by CR LF")
+                raise ProtocolError(400, "improperly terminated chunk: no CR LF after its data")
             self._pos += 2
             return True
         if left == 1 and data[self._pos] != 13:
-            raise ProtocolError(400, "chunk data not followed by CR LF")
+            raise ProtocolError(400, "improperly terminated chunk: no CR LF after its data")
         return False
 
     def _check_partial_chunk_line(self, data: bytes) -> None:

@@ -1,15 +1,15 @@
-"""Decompression of request bodies (``decompress_request``), bounded in what comes out."""
+"""Decompression of bodies that are received, bounded in what comes out."""
 
 from collections.abc import Iterator
 
 from whirlwind.httputil.headers import HTTPHeaders
 from whirlwind.protocol.errors import ProtocolError
-from whirlwind.protocol.heads import RequestHead
+from whirlwind.protocol.heads import Head
 from whirlwind.util import GzipDecompressor
 
 
 class BodyDecoder:
-    """Turns the gzip content of one request into what it stands for."""
+    """Turns the gzip content of one message into what it stands for."""
 
     def __init__(self, chunk_size: int) -> None:
         """
@@ -56,8 +56,8 @@ class BodyDecoder:
         del headers["Content-Encoding"]
 
 
-def decoder_for(head: RequestHead, chunk_size: int) -> BodyDecoder | None:
-    """A decoder if the request's content coding is gzip, which is the one we undo."""
+def decoder_for(head: Head, chunk_size: int) -> BodyDecoder | None:
+    """A decoder if the message's content coding is gzip, which is the one we undo."""
     coding = head.get(b"content-encoding")
     if coding is not None and coding.lower() in ("gzip", "x-gzip"):
         return BodyDecoder(chunk_size)
