@@ -46,6 +46,7 @@ _MODULES = (
     "testing",
     "util",
     "web",
+    "wsgi",
 )
 
 # The modules and nothing else: programs go through `tornado.__all__` and import what it names.
