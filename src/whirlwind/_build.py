@@ -17,6 +17,7 @@ COMPILED: tuple[str, ...] = (
     "whirlwind.protocol.framing",
     "whirlwind.protocol.http1",
     "whirlwind.protocol.headers",
+    "whirlwind.protocol.multipart",
     "whirlwind.httputil.storage",
     "whirlwind.server.outlet",
     "whirlwind.server.exchange",

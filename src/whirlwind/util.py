@@ -1,8 +1,7 @@
 """Small tools that the other modules, and programs, lean on."""
 
-import asyncio
+import builtins
 import importlib
-import inspect
 import re
 import types
 import warnings
@@ -40,7 +39,7 @@ unicode_type = str
 basestring_type = str
 
 #: What the package raises when a wait runs out: the builtin, under the name Tornado gives it.
-TimeoutError = asyncio.TimeoutError
+TimeoutError = builtins.TimeoutError
 
 
 class ObjectDict(dict[str, Any]):
@@ -354,6 +353,8 @@ class ArgReplacer:
 
     @staticmethod
     def _parameter_names(func: Callable[..., Any]) -> Sequence[str]:
+        import inspect  # 7 ms of start-up where asyncio has not imported it anyway
+
         try:
             return inspect.getfullargspec(func).args
         except TypeError:

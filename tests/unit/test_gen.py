@@ -6,24 +6,21 @@ import concurrent.futures
 import contextvars
 import datetime
 import gc
-import importlib.util
 import logging
 import sys
 import weakref
 from collections.abc import Generator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from tests.unit.extensions import build
 from tests.unit.loops import Run, run
 from whirlwind import gen
 from whirlwind.ioloop import IOLoop
 
 __all__ = ["run"]
-
-HERE = Path(__file__).parent
 
 
 async def later(value: object) -> Any:
@@ -44,27 +41,7 @@ def soon(value: object) -> asyncio.Future[Any]:
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     """compiled_coroutines.pyx as an extension module."""
-    build = pytest.importorskip("Cython.Build")
-    setuptools = pytest.importorskip("setuptools")
-    folder = tmp_path_factory.mktemp("compiled")
-    source = folder / "compiled_coroutines.pyx"
-    source.write_text((HERE / "compiled_coroutines.pyx").read_text())
-    extensions = build.cythonize(
-        [setuptools.Extension("compiled_coroutines", [str(source)])], quiet=True
-    )
-    command = setuptools.Distribution({"ext_modules": extensions}).get_command_obj("build_ext")
-    command.inplace = False
-    command.build_lib = str(folder)
-    command.build_temp = str(folder / "tmp")
-    command.ensure_finalized()
-    command.run()
-    (library,) = folder.glob("compiled_coroutines.*.so")
-    spec = importlib.util.spec_from_file_location("compiled_coroutines", library)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return build("compiled_coroutines", tmp_path_factory.mktemp("compiled"))
 
 
 def test_coroutine_runs_at_once_up_to_what_is_not_done(run: Run) -> None:

@@ -215,6 +215,17 @@ class TestParameters:
         line = httputil._encode_header("a", {k: quote(v) for k, v in parameters.items()})
         assert httputil._parse_header(line) == ("a", parameters)
 
+    @given(
+        st.lists(
+            st.sampled_from(["; ", ";", "a", "b=", '="', '"', " ", "B", "*", "é", ";c", '"; d="'])
+        ).map("".join)
+    )
+    def test_usual_fields_are_no_exception(self, line: str) -> None:
+        line = "form-data; " + line
+        # An empty parameter is passed over, and makes a field unusual.
+        if line.count('"') % 2 == 0:
+            assert httputil._parse_header(line) == httputil._parse_header(line + ";")
+
     @given(st.text(alphabet="ab\\\";=*'% 01u-", max_size=40))
     def test_never_fails(self, line: str) -> None:
         value, parameters = httputil._parse_header(line)

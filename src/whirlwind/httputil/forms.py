@@ -157,7 +157,7 @@ def parse_multipart_form_data(
             boundary, config.max_parts - 1, config.max_part_header_size
         )
         pieces: list[bytes] = []
-        for kind, value in parser.feed(data):
+        for kind, value in parser.feed(bytes(data)):
             if kind == multipart.PART:
                 assert isinstance(value, list)
                 parts.append(_Part(value))

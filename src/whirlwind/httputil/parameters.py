@@ -4,7 +4,7 @@ RFC 9110 section 5.6.6, with the split and encoded parameters of RFC 2231 and RF
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from whirlwind.protocol.urlencoded import percent_decode
@@ -12,6 +12,9 @@ from whirlwind.protocol.urlencoded import percent_decode
 #: Blanks that may surround a field value (RFC 9110 section 5.6.3); Unicode has more, HTTP has not.
 HTTP_WHITESPACE: Final = " \t"
 
+# What browsers write, of which nothing has to be stripped, unescaped or decoded.
+_USUAL: Final = re.compile(r'([!-:<-~]+)(?:; [a-z]+="[^"\\]*")+')
+_USUAL_PARAMETER: Final = re.compile(r'; ([a-z]+)="([^"\\]*)"')
 _SEPARATOR: Final = re.compile(r'\\[\\"]|[";]')
 # Only these two are escapes: old browsers send Windows paths with single backslashes.
 _ESCAPE: Final = re.compile(r'\\([\\"])')
@@ -24,17 +27,28 @@ _CHARSET: Final = re.compile(
 )
 
 
-def _split(line: str) -> Iterator[str]:
+def _split(line: str) -> list[str]:
     """Split at each ``;`` outside quotes; a quote that is never closed reaches to the end."""
+    pieces = line.split(";")
+    if '"' not in line:
+        return pieces
+    if "\\" not in line:
+        for piece in pieces:
+            if piece.count('"') & 1:
+                break
+        else:
+            return pieces  # every quote is closed in its piece, which is the usual thing
+    pieces = []
     start = 0
     quoted = False
     for match in _SEPARATOR.finditer(line):
         if match[0] == '"':
             quoted = not quoted
         elif match[0] == ";" and not quoted:
-            yield line[start : match.start()]
+            pieces.append(line[start : match.start()])
             start = match.end()
-    yield line[start:]
+    pieces.append(line[start:])
+    return pieces
 
 
 def _unquote(text: str) -> str:
@@ -76,24 +90,31 @@ def _parse_header(line: str) -> tuple[str, dict[str, str]]:
         with one name the last counts, and an encoded one (``name*=``) before a plain one.
         Left out are parameters without ``=``, and split ones (``name*1=``) without a beginning.
     """
+    usual = _USUAL.fullmatch(line)
+    if usual is not None:
+        return usual[1], dict(_USUAL_PARAMETER.findall(line, usual.end(1)))
     pieces = _split(line)
-    value = next(pieces).strip(HTTP_WHITESPACE)
+    value = pieces[0].strip(HTTP_WHITESPACE)
     plain: dict[str, str] = {}
     split: dict[str, dict[int, tuple[bool, str]]] = {}
-    for piece in pieces:
-        name, separator, text = piece.partition("=")
+    for index in range(1, len(pieces)):
+        name, separator, text = pieces[index].partition("=")
         if not separator:
             continue
         name = name.strip(HTTP_WHITESPACE).lower()
-        text = _unquote(text.strip(HTTP_WHITESPACE))
-        base, star, section = name.partition("*")
-        if star:
+        text = text.strip(HTTP_WHITESPACE)
+        if text and text[0] == '"':
+            text = _unquote(text)
+        if "*" in name:
+            base, _, section = name.partition("*")
             encoded = not section or section.endswith("*")
             number = section.removesuffix("*") or "0"
             if base and number.isascii() and number.isdigit() and len(number) < 4:
                 split.setdefault(base, {})[int(number)] = (encoded, text)
                 continue
         plain[name] = text
+    if not split:
+        return value, plain
     for base, segments in split.items():
         if 0 in segments:
             plain[base] = _decode(segments)

@@ -1,6 +1,5 @@
 """`HTTPServerRequest`: one HTTP request as a server sees it."""
 
-import ssl
 import time
 from typing import Any
 
@@ -96,7 +95,7 @@ class HTTPServerRequest(RequestStorage):
             return None
         try:
             found: dict[str, Any] | bytes | None = tls.getpeercert(binary_form=binary_form)
-        except (ssl.SSLError, ValueError):
+        except (OSError, ValueError):  # ssl.SSLError is an OSError
             return None
         return found or None
 

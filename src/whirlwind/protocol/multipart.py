@@ -1,8 +1,9 @@
 """Multipart bodies (RFC 2046 section 5.1, RFC 7578): bytes in, parts out.
 
 Theory of operation. A delimiter is CR LF, two dashes and the boundary, at the start of a line. The
-first one needs no line before it, so the parser begins as if a CR LF had come already. What comes
-before the first delimiter and after the last is ignored (RFC 2046 section 5.1.1).
+first one needs no line before it: unless the input begins with it, as nearly all does, the parser
+goes on as if a CR LF had come already. What comes before the first delimiter and after the last is
+ignored (RFC 2046 section 5.1.1).
 
 Each piece of input is searched once. Of what it ends with, only a possible beginning of a delimiter
 is held back for the next piece; the only CR in a delimiter is its first byte, so that is where such
@@ -12,7 +13,8 @@ the header of a part is ever collected.
 
 from typing import Final
 
-from whirlwind.protocol import limits, scan
+import whirlwind.protocol.scan as scan
+from whirlwind.protocol import limits
 from whirlwind.protocol.errors import ProtocolError
 
 # Events: (PART, header fields), (DATA, bytes), (PART_END, None), (END, None).
@@ -24,12 +26,13 @@ END: Final = 4
 Fields = list[tuple[bytes, bytes]]
 Event = tuple[int, Fields | bytes | None]
 
-_S_PREAMBLE: Final = 0
-_S_PADDING: Final = 1
-_S_FIELDS: Final = 2
-_S_BODY: Final = 3
-_S_EPILOGUE: Final = 4
-_S_FAILED: Final = 5
+_S_START: Final = 0
+_S_PREAMBLE: Final = 1
+_S_PADDING: Final = 2
+_S_FIELDS: Final = 3
+_S_BODY: Final = 4
+_S_EPILOGUE: Final = 5
+_S_FAILED: Final = 6
 
 _SP: Final = 0x20
 _HTAB: Final = 0x09
@@ -71,12 +74,12 @@ class MultipartParser:
         if not is_boundary(boundary):
             raise ProtocolError(400, "malformed multipart boundary")
         self._delimiter = b"\r\n--" + boundary
+        self._opening = b"--" + boundary + b"\r\n"
         self._max_parts = max_parts
         self._max_head_size = max_head_size
-        self._state = _S_PREAMBLE
+        self._state = _S_START
         self._parts = 0
-        # The line end that the first delimiter may lack.
-        self._held = b"\r\n"
+        self._held = b""
         # Bytes at the start of what comes next that are not data: the blank line after the header,
         # whose CR LF also begins the delimiter when the part has no body (RFC 2046 body-part).
         self._skip = 0
@@ -103,6 +106,14 @@ class MultipartParser:
         pos = 0
         end = len(data)
         try:
+            if self._state == _S_START and end:
+                if data.startswith(self._opening):
+                    pos = len(self._opening)
+                    self._begin_part(_S_FIELDS)
+                else:
+                    data = b"\r\n" + data
+                    end += 2
+                    self._state = _S_PREAMBLE
             while pos < end:
                 if self._state == _S_BODY or self._state == _S_PREAMBLE:
                     pos = self._read_body(data, pos, events)
@@ -137,7 +148,7 @@ class MultipartParser:
         start = pos + self._skip
         stop = -1
         while True:
-            found = data.find(delimiter, pos)
+            found = scan.find_line(data, delimiter, pos)
             if found < 0:
                 break
             after = found + len(delimiter)

