@@ -100,7 +100,11 @@ class Driver:
         self.current: Seen | None = None
         self.stopped = False
         if role == "client":
-            self.parser.expect(self.methods.pop(0))
+            self._expect()
+
+    def _expect(self) -> None:
+        self.method = self.methods.pop(0)
+        self.parser.expect(self.method)
 
     def feed(self, data: bytes) -> None:
         """Push bytes and pull every event."""
@@ -169,8 +173,10 @@ class Driver:
             bool(head.expect_continue),
             bool(head.upgrade),
         )
-        if self.role == "client" and head.status < 200:
-            self.stopped = head.status == 101
+        if self.role == "client" and (
+            head.status < 200 or (self.method == "CONNECT" and head.status < 300)
+        ):
+            self.stopped = head.status == 101 or head.status >= 200
             self.detach = self.detach or self.stopped
             self.outcome.messages.append(self.current)
             self.current = None
@@ -183,7 +189,7 @@ class Driver:
         if not seen.keep or (self.detach and seen.upgrade):
             self.stopped = True
         elif self.role == "client" and self.methods:
-            self.parser.expect(self.methods.pop(0))
+            self._expect()
 
 
 def run(

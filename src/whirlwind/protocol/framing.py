@@ -184,7 +184,7 @@ class BodyParser:
             self._state = states.CHUNK_LINE
         elif head.content_length > 0:
             if head.content_length > self.max_body_size:
-                raise ProtocolError(413, "body too large")
+                raise ProtocolError(413, "Content-Length too long")
             self._left = head.content_length
             self._state = states.FIXED
         elif head.until_close:
@@ -203,7 +203,7 @@ class BodyParser:
     def _count(self, size: int) -> None:
         self._body_size += size
         if self._body_size > self.max_body_size:
-            raise ProtocolError(413, "body too large")
+            raise ProtocolError(413, "Body too long")
 
     def _short_of_data(self) -> int:
         if self._eof:
@@ -319,7 +319,7 @@ class BodyParser:
             if not _EXTENSIONS.fullmatch(data, digits, end):
                 raise ProtocolError(400, "malformed chunk extension")
         if size > self.max_body_size - self._body_size:
-            raise ProtocolError(413, "body too large")
+            raise ProtocolError(413, "chunked body too large")
         return size
 
     def _trailer_section(self, data: bytes) -> bool:

@@ -20,6 +20,7 @@ cdef class MessageParser(BodyParser):
     cdef void _repeated(self, int field) except *
     @cython.locals(digits=Py_ssize_t, coding=bytes)
     cdef void _known_field(self, Head head, int field, bytes data, Py_ssize_t pos, Py_ssize_t end) except *
+    cdef void _odd_length(self, Head head, bytes value) except *
     @cython.locals(after=Py_ssize_t, close=Py_ssize_t)
     cdef void _host(self, bytes data, Py_ssize_t pos, Py_ssize_t end) except *
     cdef void _connection(self, Head head, bytes value) except *
@@ -36,5 +37,9 @@ cdef class ResponseParser(MessageParser):
     cdef str _method
     cdef int _interim
     cpdef void expect(self, str method)
+    cdef void _repeated(self, int field) except *
+    @cython.locals(before=cython.longlong)
+    cdef void _known_field(self, Head head, int field, bytes data, Py_ssize_t pos, Py_ssize_t end) except *
+    cdef void _odd_length(self, Head head, bytes value) except *
     cdef Py_ssize_t _parse_start_line(self, bytes data, Py_ssize_t pos, Py_ssize_t end) except -1
     cdef void _accept_head(self, Head head, int seen) except *

@@ -53,6 +53,10 @@ def _is_coding_list(value: bytes) -> bool:
     return _CODING_LIST.fullmatch(value) is not None
 
 
+def _is_length(value: bytes) -> bool:
+    return 0 < len(value) <= limits.MAX_LENGTH_DIGITS and value.isdigit()
+
+
 def _is_ip_literal(value: bytes) -> bool:
     return _IP_LITERAL.fullmatch(value) is not None
 
@@ -180,8 +184,9 @@ class MessageParser(BodyParser):
         elif field == scan.CONTENT_LENGTH:
             digits = scan.span_digits(data, pos, end)
             if digits == pos or digits != end or end - pos > limits.MAX_LENGTH_DIGITS:
-                raise ProtocolError(400, "malformed Content-Length")
-            head.content_length = int(data[pos:end])
+                self._odd_length(head, data[pos:end])
+            else:
+                head.content_length = int(data[pos:end])
         elif field == scan.CONTENT_TYPE:
             head.content_type = data[pos:end]
         elif field == scan.CONNECTION:
@@ -200,6 +205,10 @@ class MessageParser(BodyParser):
                 head.expect_other = True
         elif field == scan.UPGRADE:
             head.upgrade = data[pos:end].decode("latin-1").lower()
+
+    def _odd_length(self, head: Head, value: bytes) -> None:
+        """Content-Length is not one number of a sensible size."""
+        raise ProtocolError(400, "malformed Content-Length")
 
     def _host(self, data: bytes, pos: int, end: int) -> None:
         """Host is uri-host [":" port] and, for us, never empty (RFC 9110 section 7.2)."""
@@ -278,7 +287,7 @@ class RequestParser(MessageParser):
             if not head.minor:
                 raise ProtocolError(400, "Transfer-Encoding in an HTTP/1.0 request")
             if seen & (1 << scan.CONTENT_LENGTH):
-                raise ProtocolError(400, "both Content-Length and Transfer-Encoding")
+                raise ProtocolError(400, "Message with both Transfer-Encoding and Content-Length")
         if head.expect_other:
             raise ProtocolError(417, "unknown expectation")
         if not head.asked_upgrade:
@@ -332,6 +341,25 @@ class ResponseParser(MessageParser):
         self._method = method
         self._interim = 0
 
+    def _repeated(self, field: int) -> None:
+        if field != scan.CONTENT_LENGTH:
+            MessageParser._repeated(self, field)
+
+    def _known_field(self, head: Head, field: int, data: bytes, pos: int, end: int) -> None:
+        before = head.content_length
+        MessageParser._known_field(self, head, field, data, pos, end)
+        if field == scan.CONTENT_LENGTH and before >= 0 and before != head.content_length:
+            raise ProtocolError(400, "Multiple unequal Content-Lengths")
+
+    def _odd_length(self, head: Head, value: bytes) -> None:
+        """A list of equal numbers is the number (RFC 9110 section 8.6): proxies made it so."""
+        numbers = {number.strip(b" \t") for number in value.split(b",")}
+        if not all(_is_length(number) for number in numbers):
+            raise ProtocolError(400, "malformed Content-Length")
+        if len(numbers) > 1:
+            raise ProtocolError(400, "Multiple unequal Content-Lengths")
+        head.content_length = int(numbers.pop())
+
     def _parse_start_line(self, data: bytes, pos: int, end: int) -> int:
         eol = data.find(b"\r\n", pos, end + 2)
         found = _STATUS_LINE.fullmatch(data, pos, eol)
@@ -348,7 +376,7 @@ class ResponseParser(MessageParser):
     def _accept_head(self, head: Head, seen: int) -> None:
         assert isinstance(head, ResponseHead)
         if head.chunked and (seen & (1 << scan.CONTENT_LENGTH)):
-            raise ProtocolError(400, "both Content-Length and Transfer-Encoding")
+            raise ProtocolError(400, "Message with both Transfer-Encoding and Content-Length")
         if head.minor:
             head.keep_alive = not head.asked_close
         else:
@@ -360,13 +388,16 @@ class ResponseParser(MessageParser):
                 return
             self._interim += 1
             if self._interim > limits.MAX_INTERIM_RESPONSES:
-                raise ProtocolError(400, "too many interim responses")
+                raise ProtocolError(400, "Too many 1xx responses")
             self._state = states.IN_HEAD
             return
         if self._method == "HEAD" or status == 204 or status == 304:
             if status != 304 and self._method != "HEAD" and head.content_length > 0:
-                raise ProtocolError(400, "a 204 response with a body")
+                raise ProtocolError(400, "Response with code 204 should not have body")
             self._state = states.AT_END
+            return
+        if self._method == "CONNECT" and status < 300:
+            self._state = states.CLOSED  # the tunnel begins (RFC 9110 section 9.3.6): take_rest()
             return
         if not head.chunked and head.content_length < 0:
             head.until_close = True
