@@ -8,13 +8,11 @@ import socket
 import ssl
 from typing import Any
 
+from whirlwind._connector import Connector
 from whirlwind.iostream import IOStream
 from whirlwind.netutil import Resolver
-from whirlwind.protocol.limits import CONNECT_STAGGER
 
 __all__ = ["TCPClient"]
-
-_Address = tuple[int, Any]
 
 
 class TCPClient:
@@ -62,7 +60,7 @@ class TCPClient:
         :raises OSError: the name has no address, or none of them answers: then it is a
             :class:`~whirlwind.iostream.StreamClosedError`, whose ``real_error`` tells why.
         """
-        attempt = _Attempt(max_buffer_size, source_ip, source_port)
+        attempt = _StreamConnector(max_buffer_size, source_ip, source_port)
         if timeout is None:
             return await self._connect(attempt, host, port, af, ssl_options)
         if isinstance(timeout, datetime.timedelta):
@@ -79,7 +77,7 @@ class TCPClient:
 
     async def _connect(
         self,
-        attempt: _Attempt,
+        attempt: _StreamConnector,
         host: str,
         port: int,
         af: socket.AddressFamily,
@@ -97,94 +95,24 @@ class TCPClient:
         return await stream.start_tls(False, ssl_options=ssl_options, server_hostname=host)
 
 
-class _Attempt:
-    """One call of :meth:`TCPClient.connect`: sockets, and what it is busy with."""
-
+class _StreamConnector(Connector[IOStream]):
     def __init__(
         self, max_buffer_size: int | None, source_ip: str | None, source_port: int | None
     ) -> None:
+        super().__init__(source_ip, source_port)
         self.max_buffer_size = max_buffer_size
-        self.source_ip = source_ip
-        self.source_port = source_port
-        self.phase = ""
-        self.under_way: dict[IOStream, str] = {}
 
-    async def connect(self, addresses: list[_Address]) -> IOStream:
-        """Connect to the first address that answers, over both families if there are two."""
-        family = addresses[0][0]
-        first = [address for address in addresses if address[0] == family]
-        second = [address for address in addresses if address[0] != family]
-        if not second:
-            return await self._connect_in_turn(first)
-        race = [asyncio.ensure_future(self._connect_in_turn(first))]
-        winner: asyncio.Task[IOStream] | None = None
+    async def open(self, sock: socket.socket, address: Any) -> IOStream:
         try:
-            await asyncio.wait(race, timeout=CONNECT_STAGGER)
-            if not _succeeded(race[0]):
-                race.append(asyncio.ensure_future(self._connect_in_turn(second)))
-            waiting: set[asyncio.Task[IOStream]] = set(race)
-            while winner is None and waiting:
-                _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                winner = next((task for task in race if _succeeded(task)), None)
-            # If both failed, the family that the resolver prefers says why.
-            return (winner or race[0]).result()
-        finally:
-            for task in race:
-                if task is not winner:
-                    task.cancel()
-                    task.add_done_callback(_close_latecomer)
-
-    async def _connect_in_turn(self, addresses: list[_Address]) -> IOStream:
-        error: BaseException | None = None
-        for family, address in addresses:
-            try:
-                return await self._connect_to(family, address)
-            except OSError as failure:
-                error = failure
-        assert error is not None
-        try:
-            raise error
-        finally:
-            del error
-
-    async def _connect_to(self, family: int, address: Any) -> IOStream:
-        sock = socket.socket(family)
-        try:
-            if self.source_ip is not None or self.source_port is not None:
-                sock.bind((self.source_ip or "", self.source_port or 0))
             stream = IOStream(sock, max_buffer_size=self.max_buffer_size)
         except BaseException:
             sock.close()
             raise
-        self.under_way[stream] = _display(family, address)
-        self._name_phase()
         try:
             return await stream.connect(address)
         except BaseException:
             stream.close()
             raise
-        finally:
-            del self.under_way[stream]
-            self._name_phase()
 
-    def _name_phase(self) -> None:
-        # With nothing under way, what was is what a timeout wants to know.
-        if self.under_way:
-            self.phase = f"while connecting to {', '.join(self.under_way.values())}"
-
-
-def _succeeded(task: asyncio.Task[IOStream]) -> bool:
-    return task.done() and not task.cancelled() and task.exception() is None
-
-
-def _close_latecomer(task: asyncio.Task[IOStream]) -> None:
-    if _succeeded(task):
-        task.result().close()
-
-
-def _display(family: int, address: Any) -> str:
-    if family == socket.AF_INET:
-        return f"{address[0]}:{address[1]}"
-    if family == socket.AF_INET6:
-        return f"[{address[0]}]:{address[1]}"
-    return str(address)
+    def discard(self, connection: IOStream) -> None:
+        connection.close()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.unit.loops import Certificate, Run, certificate, run
-from whirlwind import tcpclient
+from whirlwind import _connector
 from whirlwind.iostream import IOStream, StreamClosedError
 from whirlwind.netutil import Resolver, add_accept_handler, bind_sockets
 from whirlwind.tcpclient import TCPClient
@@ -151,7 +151,7 @@ def test_the_other_family_wins(
         await asyncio.sleep(0)
         listener.close()
 
-    monkeypatch.setattr(tcpclient, "CONNECT_STAGGER", 0.01)
+    monkeypatch.setattr(_connector, "CONNECT_STAGGER", 0.01)
     run(main)
 
 
@@ -198,7 +198,7 @@ def test_the_loser_is_closed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         four.close()
         six.close()
 
-    monkeypatch.setattr(tcpclient, "CONNECT_STAGGER", 0.01)
+    monkeypatch.setattr(_connector, "CONNECT_STAGGER", 0.01)
     run(main)
 
 
@@ -244,7 +244,7 @@ def test_timeout_while_connecting(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
             await TCPClient(table).connect("name", 443, timeout=datetime.timedelta(milliseconds=50))
         assert str(caught.value) == ("Timeout while connecting to 192.0.2.1:443, [2001:db8::1]:443")
 
-    monkeypatch.setattr(tcpclient, "CONNECT_STAGGER", 0.001)
+    monkeypatch.setattr(_connector, "CONNECT_STAGGER", 0.001)
     run(main)
 
 

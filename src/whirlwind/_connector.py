@@ -1,0 +1,122 @@
+"""Connecting to one of several addresses (RFC 8305, "happy eyeballs").
+
+What a connection is, a stream or a transport, the caller says; here is only the order of attempts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from abc import ABC, abstractmethod
+from typing import Any, Generic, TypeVar
+
+from whirlwind.protocol.limits import CONNECT_STAGGER
+
+_T = TypeVar("_T")
+Address = tuple[int, Any]
+
+
+class Connector(ABC, Generic[_T]):
+    """One attempt to reach a host, and what it is busy with.
+
+    :arg source_ip: the local address to connect from.
+    :arg source_port: the local port to connect from.
+
+    :ivar phase: str, such as ``while connecting to 127.0.0.1:80``: what a timeout wants to know.
+    """
+
+    def __init__(self, source_ip: str | None = None, source_port: int | None = None) -> None:
+        self.source_ip = source_ip
+        self.source_port = source_port
+        self.phase = ""
+        self._under_way: list[str] = []
+
+    @abstractmethod
+    async def open(self, sock: socket.socket, address: Any) -> _T:
+        """Connect ``sock``, which becomes this method's to close, to ``address``."""
+
+    @abstractmethod
+    def discard(self, connection: _T) -> None:
+        """Close a connection that was made too late."""
+
+    async def connect(self, addresses: list[Address]) -> _T:
+        """Connect to the first address that answers, over both families if there are two.
+
+        :arg addresses: what a resolver answered, at least one.
+        :raises OSError: what the last attempt of the family that the resolver prefers failed with.
+        """
+        family = addresses[0][0]
+        first = [address for address in addresses if address[0] == family]
+        second = [address for address in addresses if address[0] != family]
+        if not second:
+            return await self._connect_in_turn(first)
+        race = [asyncio.ensure_future(self._connect_in_turn(first))]
+        winner: asyncio.Task[_T] | None = None
+        try:
+            await asyncio.wait(race, timeout=CONNECT_STAGGER)
+            if not _succeeded(race[0]):
+                race.append(asyncio.ensure_future(self._connect_in_turn(second)))
+            waiting: set[asyncio.Task[_T]] = set(race)
+            while winner is None and waiting:
+                _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                winner = next((task for task in race if _succeeded(task)), None)
+            # If both failed, the family that the resolver prefers says why.
+            return (winner or race[0]).result()
+        finally:
+            for task in race:
+                if task is not winner:
+                    task.cancel()
+                    task.add_done_callback(self._discard_latecomer)
+
+    def _discard_latecomer(self, task: asyncio.Task[_T]) -> None:
+        if _succeeded(task):
+            self.discard(task.result())
+
+    async def _connect_in_turn(self, addresses: list[Address]) -> _T:
+        error: BaseException | None = None
+        for family, address in addresses:
+            try:
+                return await self._connect_to(family, address)
+            except OSError as failure:
+                error = failure
+        assert error is not None
+        try:
+            raise error
+        finally:
+            del error
+
+    async def _connect_to(self, family: int, address: Any) -> _T:
+        sock = socket.socket(family)
+        try:
+            sock.setblocking(False)
+            if self.source_ip is not None or self.source_port is not None:
+                sock.bind((self.source_ip or "", self.source_port or 0))
+        except BaseException:
+            sock.close()
+            raise
+        name = display(family, address)
+        self._under_way.append(name)
+        self._name_phase()
+        try:
+            return await self.open(sock, address)
+        finally:
+            self._under_way.remove(name)
+            self._name_phase()
+
+    def _name_phase(self) -> None:
+        # With nothing under way, what was is what a timeout wants to know.
+        if self._under_way:
+            self.phase = f"while connecting to {', '.join(self._under_way)}"
+
+
+def _succeeded(task: asyncio.Task[Any]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
+
+
+def display(family: int, address: Any) -> str:
+    """An address as people write it."""
+    if family == socket.AF_INET:
+        return f"{address[0]}:{address[1]}"
+    if family == socket.AF_INET6:
+        return f"[{address[0]}]:{address[1]}"
+    return str(address)
