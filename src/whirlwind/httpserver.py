@@ -126,7 +126,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         if type(self).handle_stream is not HTTPServer.handle_stream:
             super().add_sockets(sockets)
             return
-        loop = IOLoop.current().asyncio_loop
+        io_loop = IOLoop.current()
+        loop = io_loop.asyncio_loop
         site = self._site(loop)
         context = None
         if self.ssl_options is not None:
@@ -136,7 +137,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             fd = sock.fileno()
             self._sockets[fd] = sock
             # TCPServer.stop() calls these before it closes the sockets.
-            self._handlers[fd] = _serve(loop, factory, sock, context)
+            self._handlers[fd] = _Listener(io_loop, sock, _serve(loop, factory, sock, context))
 
     def _site(self, loop: asyncio.AbstractEventLoop) -> Site:
         site = self._sites.get(loop)
@@ -284,6 +285,29 @@ class _Collector(HTTPMessageDelegate):
 
     def on_connection_close(self) -> None:
         self._chunks = []
+
+
+class _Listener:
+    """Accepts on a socket until it is called, or until its loop closes: some never stop servers."""
+
+    def __init__(self, io_loop: IOLoop, sock: socket.socket, stop: Callable[[], object]) -> None:
+        self.stream = self
+        self._links = io_loop._links
+        self._links.add(self)
+        self._socket = sock
+        self._stop = stop
+
+    def __call__(self) -> None:
+        self._links.discard(self)
+        self._stop()
+
+    def close(self) -> None:
+        """The loop is about to close."""
+        self()
+
+    def close_fd(self) -> None:
+        """The loop closes all descriptors with it."""
+        self._socket.close()
 
 
 def _or(given: float | None, default: float) -> float:

@@ -16,11 +16,12 @@ from whirlwind.protocol.errors import HTTPOutputError, ProtocolError
 from whirlwind.protocol.headers import encode_head
 from whirlwind.protocol.http1 import ResponseParser
 from whirlwind.protocol.limits import MAX_BODY_SIZE, STREAM_CHUNK_SIZE
-from whirlwind.server.decoder import BodyDecoder, decoder_for
+from whirlwind.server.decoder import decoder_for
 
 if TYPE_CHECKING:
     from whirlwind.http1connection.parameters import HTTP1ConnectionParameters
     from whirlwind.iostream import IOStream
+    from whirlwind.protocol.codings import Decoder
     from whirlwind.protocol.heads import ResponseHead
 
 #: Requests that say something by having no body at all (RFC 9110 section 8.6).
@@ -57,7 +58,7 @@ class AskingSide:
         self._slices = b""
         self._offset = 0
         self._work = 0
-        self._decoder: BodyDecoder | None = None
+        self._decoder: Decoder | None = None
 
     # Writing.
 

@@ -44,6 +44,9 @@ MAX_UNYIELDING_WRITES: Final = 16
 #: connection can go on; also what a closing connection reads, times 16, before it is reset.
 MAX_DISCARD: Final = 1048576
 
+#: Window of zstd content, as a power of 2: 8 MiB is what RFC 9659 lets a sender use.
+MAX_ZSTD_WINDOW_LOG: Final = 23
+
 # --- HTTP server waits, in seconds --------------------------------------------------------------
 
 #: From the first byte of a head to its end: slowloris needs longer than any honest peer.
@@ -81,12 +84,36 @@ STREAM_JOIN_SIZE: Final = 4096
 #: for 100 ms to 2 s; Tornado: 0.3).
 CONNECT_STAGGER: Final = 0.3
 
+# --- HTTP clients ---------------------------------------------------------------------------------
+
+#: Requests that a client has under way at once; others queue (Tornado: 10).
+MAX_CLIENTS: Final = 10
+#: Connections that a client keeps open for requests to come, over all hosts.
+MAX_IDLE_CONNECTIONS: Final = 100
+#: Seconds for which it keeps one. Servers close theirs after 2 (gunicorn) to 75 (nginx, we).
+CLIENT_IDLE_TIMEOUT: Final = 30.0
+#: Seconds of idleness after which a request that must not be sent twice gets a new connection: the
+#: server may be closing the old one in this moment, and nothing would tell whether it has acted.
+CLIENT_UNSAFE_IDLE: Final = 2.0
+#: Seconds to wait for ``100 Continue`` before the body is sent anyway (RFC 9110 section 10.1.1;
+#: curl: 1).
+CONTINUE_TIMEOUT: Final = 1.0
+#: Seconds for a TLS peer to confirm that the connection ends.
+TLS_SHUTDOWN_TIMEOUT: Final = 2.0
+#: Bytes of a body that are joined to the head and sent with it; copying them costs less than a
+#: system call.
+MAX_JOINED_BODY: Final = 65536
+
 # --- caches ---------------------------------------------------------------------------------------
 
 #: Spellings of field names whose normalised form is remembered; a peer can send any spelling.
 MAX_NAME_CACHE: Final = 2000
 #: States of handler classes of which it is remembered which hooks they replace.
 MAX_CLASS_CACHE: Final = 1000
+
+#: Origins of URLs, and TLS contexts, that a client remembers.
+MAX_ORIGINS: Final = 1000
+MAX_TLS_CONTEXTS: Final = 100
 
 # --- Forms --------------------------------------------------------------------------------------
 

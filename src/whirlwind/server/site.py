@@ -7,8 +7,9 @@ from typing import Protocol
 from whirlwind.httputil.delegates import HTTPMessageDelegate, HTTPServerConnectionDelegate
 from whirlwind.httputil.request import HTTPServerRequest
 from whirlwind.protocol import limits
+from whirlwind.protocol.codings import Decoder
 from whirlwind.protocol.heads import RequestHead
-from whirlwind.server.decoder import BodyDecoder, decoder_for
+from whirlwind.server.decoder import decoder_for
 from whirlwind.server.hub import Hub
 from whirlwind.server.outlet import Outlet
 from whirlwind.server.proxy import apply_proxy_fields
@@ -58,7 +59,7 @@ class Site(Hub):
         """Believe the proxy in front of us about the client."""
         apply_proxy_fields(request, self.trusted)
 
-    def body_decoder(self, head: RequestHead) -> BodyDecoder | None:
+    def body_decoder(self, head: RequestHead) -> Decoder | None:
         """A decoder for the body that follows, if one is needed."""
         return decoder_for(head, self.chunk_size)
 

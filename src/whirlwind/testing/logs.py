@@ -101,7 +101,7 @@ class ExpectLog(logging.Filter):
                 f"did not get expected log message {self.regex.pattern!r} "
                 f"on logger {self.logger.name!r}"
             )
-        if self.deprecated_level_matched:
+        if self.required and self.deprecated_level_matched:
             warnings.warn(
                 f"ExpectLog matched {self.regex.pattern!r} at level INFO or below: "
                 "say so with its level argument",

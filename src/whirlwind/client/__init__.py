@@ -1,0 +1,1 @@
+"""The parts of the HTTP client: pool, connections, redirects, TLS, what goes over the wire."""

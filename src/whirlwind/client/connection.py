@@ -1,0 +1,342 @@
+"""The client's side of one HTTP/1 connection, as an asyncio protocol.
+
+Theory of operation. A `Call` is given the connection with `begin`, which writes the request.
+`data_received` pushes bytes into the parser and hands what it finds to the call in that same call
+stack: head, pieces of the body, end. A call that cannot take more for now says so with an
+awaitable; then reading pauses. At the end the connection returns to the pool of its engine, or
+closes.
+
+Bytes that arrive while no call is here are an answer to nothing: the connection closes, and no byte
+of it can reach the next call. So it does when a call is given up before its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, Final
+
+from whirlwind.client.errors import HTTPStreamClosedError
+from whirlwind.concurrent import future_set_result_unless_cancelled
+from whirlwind.iostream import StreamClosedError, UnsatisfiableReadError
+from whirlwind.log import app_log, gen_log
+from whirlwind.protocol import http1 as http1_core
+from whirlwind.protocol import limits
+from whirlwind.protocol.errors import ProtocolError
+from whirlwind.protocol.http1 import ResponseParser
+
+if TYPE_CHECKING:
+    from whirlwind.client.call import Call
+    from whirlwind.client.engine import Engine
+
+_HEAD: Final = http1_core.HEAD
+_DATA: Final = http1_core.DATA
+_END: Final = http1_core.END
+_NEED_DATA: Final = http1_core.NEED_DATA
+_MAX_JOINED: Final = limits.MAX_JOINED_BODY
+
+
+class ClientConnection(asyncio.Protocol):
+    """One connection to a server or through a proxy.
+
+    :arg engine: whose connection it is.
+    :arg key: what the connection may be reused for; see `Call.key`.
+    """
+
+    def __init__(self, engine: Engine, key: tuple[Any, ...]) -> None:
+        self.engine = engine
+        self.key = key
+        self.parser = ResponseParser(engine.max_header_size, engine.max_body_size)
+        self.transport: Any = None
+        self.call: Call | None = None
+        self.closed = False
+        #: How many responses came to their end here.
+        self.served = 0
+        #: Whether nothing of the response has come yet.
+        self.silent = True
+        #: Whether part of the request has still to be sent.
+        self.sending = False
+        #: When it became idle, and when it has been for too long.
+        self.idle_since = 0.0
+        self.expiry = 0.0
+        self._head_done = False
+        self._waiting = False
+        self._reading = True
+        self._eof = False
+        self._advancing = False
+        self._blocked = False
+        self._room: asyncio.Future[None] | None = None
+
+    # --- asyncio protocol -----------------------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        """The connection is there, and so is TLS if it is wanted."""
+        self.transport = transport
+        self.engine.connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the server."""
+        if self.call is None:
+            self.abort()
+            return
+        self.silent = False
+        self.parser.receive(data)
+        if not self._waiting:
+            self._advance()
+
+    def eof_received(self) -> bool:
+        """The server will send no more."""
+        self._eof = True
+        if self.call is not None:
+            self.parser.receive_eof()
+            if not self._waiting:
+                self._advance()
+            # What the call has not taken yet is still its own. TLS ends as a whole.
+            return self.call is not None and self._waiting and not self._is_tls()
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection is gone, whoever ended it."""
+        self.closed = True
+        self.engine.forget(self)
+        room, self._room = self._room, None
+        if room is not None and not room.done():
+            room.set_exception(StreamClosedError(error))
+            room.exception()  # nobody may be waiting for the write that failed
+        if self.call is not None and not (self._eof and self._waiting):
+            self._cut(error)
+
+    def pause_writing(self) -> None:
+        """The transport's buffer is over its high-water mark."""
+        self._blocked = True
+
+    def resume_writing(self) -> None:
+        """The transport's buffer is below its low-water mark."""
+        self._blocked = False
+        room, self._room = self._room, None
+        if room is not None:
+            future_set_result_unless_cancelled(room, None)
+        if self.call is not None:
+            self.call.wrote()
+
+    # --- requests -------------------------------------------------------------------------------
+
+    def begin(self, call: Call) -> None:
+        """Send the request of a call and wait for its response."""
+        self.call = call
+        self.silent = True
+        self._head_done = False
+        parser = self.parser
+        parser.expect(call.method)
+        body = call.body
+        if call.deferred:
+            self.sending = True
+            self.transport.write(call.head)
+        elif body:
+            if len(body) <= _MAX_JOINED:
+                self.transport.write(call.head + body)
+            else:
+                self.transport.write(call.head)
+                self.transport.write(body)
+        else:
+            self.transport.write(call.head)
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of the request's body."""
+        if not self.closed:
+            self.transport.write(data)
+
+    def room(self) -> Awaitable[None]:
+        """An awaitable that is done when the server has taken enough of what was sent."""
+        loop = self.engine.loop
+        if self.closed or not self._blocked:
+            future = loop.create_future()
+            if self.closed:
+                future.set_exception(StreamClosedError())
+                future.exception()
+            else:
+                future.set_result(None)
+            return future
+        if self._room is None:
+            self._room = loop.create_future()
+        return asyncio.shield(self._room)
+
+    def is_blocked(self) -> bool:
+        """Whether the server has to read before more should be sent."""
+        return self._blocked
+
+    # --- responses ------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Hand on what the parser has until it is used up or the call wants to wait."""
+        if self._advancing:
+            return
+        self._advancing = True
+        try:
+            self._handle_events()
+        except ProtocolError as error:
+            self._refuse(error)
+        except Exception:
+            app_log.error("Uncaught exception", exc_info=True)
+            self.fail(HTTPStreamClosedError("Connection closed"))
+        finally:
+            self._advancing = False
+
+    def _handle_events(self) -> None:
+        parser = self.parser
+        while True:
+            event = parser.next_event()
+            call = self.call
+            if call is None:
+                return
+            if event == _DATA:
+                waiting = call.body_received(parser.chunk)
+            elif event == _HEAD:
+                head: Any = parser.head
+                if head.status < 200:
+                    if head.status == 101:
+                        raise ProtocolError(400, "Unexpected 101 response")
+                    waiting = None
+                    call.interim_received(head)
+                else:
+                    self._head_done = True
+                    waiting = None
+                    call.head_received(head)
+            elif event == _END:
+                self._end(call)
+                return
+            else:
+                return
+            if waiting is not None:
+                self._wait_for(call, waiting)
+                return
+
+    def _end(self, call: Call) -> None:
+        call.body_ended()
+        self.call = None
+        parser = self.parser
+        head: Any = parser.head
+        self.served += 1
+        reusable = (
+            head.keep_alive
+            and not self.sending
+            and not self._eof
+            and not self.closed
+            and call.keep_alive
+            and not parser.buffered()
+            and (call.body is None or not self.transport.get_write_buffer_size())
+        )
+        call.complete(self, reusable)
+
+    def _wait_for(self, call: Call, waiting: Awaitable[Any]) -> None:
+        self._waiting = True
+        self._pause_reading()
+        task = asyncio.ensure_future(_await(waiting), loop=self.engine.loop)
+        task.add_done_callback(lambda done: self._ready(call, done))
+
+    def _ready(self, call: Call, task: asyncio.Task[None]) -> None:
+        self._waiting = False
+        error = None if task.cancelled() else task.exception()
+        if self.call is not call:
+            return  # it was given up meanwhile
+        if error is not None or task.cancelled():
+            app_log.error("Uncaught exception", exc_info=error or asyncio.CancelledError())
+            self.fail(HTTPStreamClosedError("Connection closed"))
+            return
+        try:
+            waiting = call.more()
+        except ProtocolError as broken:
+            self._refuse(broken)
+            return
+        except Exception:
+            app_log.error("Uncaught exception", exc_info=True)
+            self.fail(HTTPStreamClosedError("Connection closed"))
+            return
+        if waiting is not None:
+            self._wait_for(call, waiting)
+            return
+        self._resume_reading()
+        self._advance()
+        if (self._eof or self.closed) and self.call is call and not self._waiting:
+            self._cut(None)
+
+    # --- ending ---------------------------------------------------------------------------------
+
+    def _refuse(self, error: ProtocolError) -> None:
+        """What came is no response."""
+        call = self.call
+        if self._eof and error.reason.startswith("connection closed"):
+            self._cut(None)
+        elif error.code in (414, 431):
+            text = f"no end of the head within {self.parser.max_head_size} bytes"
+            gen_log.info("Unsatisfiable read, closing connection: %s", text)
+            self.fail(UnsatisfiableReadError(text))
+        else:
+            gen_log.info(
+                "Malformed HTTP message from None: %s (%s)", error.reason, call and call.summary()
+            )
+            failure = HTTPStreamClosedError(f"Connection closed: {error.reason}")
+            failure.__cause__ = error
+            self.fail(failure)
+
+    def _cut(self, error: Exception | None) -> None:
+        """The connection ended before the response did."""
+        call = self.call
+        if call is None:
+            return
+        self.call = None
+        self.abort()
+        if self.served and self.silent and call.may_be_repeated():
+            # RFC 9110 section 9.2.2: the server closed a connection it was done with, and the
+            # request crossed that on its way.
+            call.repeat()
+        elif error is not None:
+            call.fail(error)
+        else:
+            which = "Connection closed" if self._head_done else "Stream closed"
+            call.fail(HTTPStreamClosedError(which))
+
+    def fail(self, error: BaseException) -> None:
+        """Give up the call and the connection."""
+        call, self.call = self.call, None
+        self.abort()
+        if call is not None:
+            call.fail(error)
+
+    def close(self) -> None:
+        """Close in good order. No call may be here."""
+        self.engine.forget(self)
+        self.parser.close()
+        if self.transport is not None and not self.closed:
+            self.transport.close()
+
+    def abort(self) -> None:
+        """Close at once; who waits for what is lost learns of it from somebody else."""
+        self.call = None
+        self.engine.forget(self)
+        self.parser.close()
+        if self.transport is not None and not self.closed:
+            self.transport.abort()
+
+    def is_usable(self) -> bool:
+        """Whether an idle connection can take a call, as far as this side knows."""
+        return not (self.closed or self._eof or self.transport.is_closing())
+
+    def _is_tls(self) -> bool:
+        return self.transport.get_extra_info("ssl_object") is not None
+
+    # --- reading on and off ---------------------------------------------------------------------
+
+    def _pause_reading(self) -> None:
+        if self._reading and not self.closed:
+            self._reading = False
+            self.transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if not self._reading and not self.closed and not self.transport.is_closing():
+            self._reading = True
+            self.transport.resume_reading()
+
+
+async def _await(result: Awaitable[Any]) -> None:
+    await result

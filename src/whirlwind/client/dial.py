@@ -1,0 +1,126 @@
+"""Making connections: name, socket, TLS."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from whirlwind._connector import Connector, display
+from whirlwind.client import tls
+from whirlwind.log import gen_log
+from whirlwind.netutil import is_valid_ip
+from whirlwind.protocol.limits import TLS_SHUTDOWN_TIMEOUT
+
+if TYPE_CHECKING:
+    from whirlwind.client.call import Call
+    from whirlwind.client.connection import ClientConnection
+
+
+class Dial(Connector[socket.socket]):
+    """One attempt to reach the server of a call.
+
+    :ivar phase: str, for people: ``while resolving example.com``.
+    :ivar step: str, for programs: ``resolve``, ``connect``, ``tls``.
+    """
+
+    def __init__(self, call: Call) -> None:
+        interface = call.setting("network_interface")
+        if interface is not None and not is_valid_ip(interface):
+            raise ValueError(
+                f"Unrecognized IPv4 or IPv6 address for network_interface, got {interface!r}"
+            )
+        super().__init__(source_ip=interface)
+        self._call = call
+        self._loop = call.engine.loop
+        self._family = socket.AF_UNSPEC
+        if call.setting("allow_ipv6") is False:
+            self._family = socket.AF_INET
+        self.step = "connect"
+
+    async def open(self, sock: socket.socket, address: Any) -> socket.socket:
+        try:
+            await self._loop.sock_connect(sock, address)
+        except OSError as error:
+            sock.close()
+            raise _plain(error, display(sock.family, address)) from None
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def discard(self, connection: socket.socket) -> None:
+        connection.close()
+
+    async def connect_to_origin(self, connection: ClientConnection) -> None:
+        """Connect the protocol to where its call wants to go.
+
+        :raises OSError: the name has no address, no address answers, or TLS failed.
+        """
+        origin = self._call.origin
+        if origin.path:
+            sock = await self._connect_to(socket.AF_UNIX, origin.path)
+        else:
+            sock = await self.reach(origin.host, origin.port)
+        if origin.tls:
+            await self._start(connection, sock, self.context(), origin.host, origin.port)
+        else:
+            await self._start(connection, sock)
+
+    async def reach(self, host: str, port: int) -> socket.socket:
+        """Resolve a name and connect to one of its addresses."""
+        self.step = "resolve"
+        self.phase = f"while resolving {host}"
+        addresses = await self._call.engine.resolver.resolve(host, port, self._family)
+        if not addresses:
+            raise OSError(f"{host} has no address")
+        self.step = "connect"
+        return await self.connect(addresses)
+
+    def context(self) -> ssl.SSLContext:
+        """The TLS context of the call."""
+        setting = self._call.setting
+        return tls.context_for(
+            setting("validate_cert"),
+            setting("ca_certs"),
+            setting("client_key"),
+            setting("client_cert"),
+            setting("ssl_options"),
+        )
+
+    async def _start(
+        self,
+        connection: ClientConnection,
+        sock: socket.socket,
+        context: ssl.SSLContext | None = None,
+        host: str = "",
+        port: int = 0,
+    ) -> None:
+        options: dict[str, Any] = {"sock": sock}
+        if context is not None:
+            self.step = "tls"
+            self.phase = f"during TLS handshake with {host}:{port}"
+            options["ssl"] = context
+            options["server_hostname"] = host.partition("%")[0]
+            options["ssl_shutdown_timeout"] = TLS_SHUTDOWN_TIMEOUT
+        create: Any = self._loop.create_connection
+        if sock.family == getattr(socket, "AF_UNIX", None):
+            create = self._loop.create_unix_connection
+        try:
+            await create(lambda: connection, **options)
+        except ssl.SSLError as error:
+            gen_log.warning("SSL Error on %s:%s: %s", host, port, error)
+            raise
+        except BaseException:
+            # The loop closes the socket with its transport, but before there is one it does not.
+            if connection.transport is None and sock.fileno() != -1:
+                sock.close()
+            raise
+
+
+def _plain(error: OSError, address: str) -> OSError:
+    """The error as the system words it, with the address: loops word it in their own ways."""
+    if error.errno is None:
+        return error
+    return OSError(error.errno, f"{os.strerror(error.errno)} ({address})")

@@ -1,0 +1,234 @@
+"""What the requests of one client share: the queue, the connections, the clock.
+
+Theory of operation. `submit` starts a `Call` or queues it. A call takes an idle connection that
+fits from the pool, or a task of its own makes one. When the call is over, its place goes to the
+next in the queue, and its connection back to the pool.
+
+Deadlines are numbers on the calls. One timer is set for the earliest of them that is known; when it
+fires, all are looked at. Nearly every call is over long before, so that a timer for each would only
+be made and cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextvars
+import math
+import time
+import weakref
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Any, Final
+
+from whirlwind.client.connection import ClientConnection
+from whirlwind.client.dial import Dial
+from whirlwind.client.pool import Pool
+from whirlwind.protocol import limits
+
+if TYPE_CHECKING:
+    from whirlwind.client.call import Call
+    from whirlwind.ioloop import IOLoop
+    from whirlwind.netutil import Resolver
+
+_clock: Final = time.monotonic
+# Seconds of looking at one call's deadline. With thousands of calls, looks are further apart.
+_SWEEP_COST: Final = 1e-6
+
+
+class Engine:
+    """The working parts of one client.
+
+    :arg io_loop: the loop it lives on.
+    :arg resolver: looks names up.
+    :arg max_clients: calls that run at once; the others wait.
+    :arg max_header_size: bytes of a response's head.
+    :arg max_body_size: bytes of a response's body, compressed and decompressed.
+    """
+
+    #: What a loop that closes asks of those that are registered with it.
+    stream: Any = None
+
+    def __init__(
+        self,
+        io_loop: IOLoop,
+        resolver: Resolver,
+        max_clients: int,
+        max_header_size: int,
+        max_body_size: int,
+    ) -> None:
+        self.io_loop = io_loop
+        self.loop = io_loop.asyncio_loop
+        self.resolver = resolver
+        self.max_clients = max_clients
+        self.max_header_size = max_header_size
+        self.max_body_size = max_body_size
+        self.pool = Pool(max(limits.MAX_IDLE_CONNECTIONS, max_clients), limits.CLIENT_IDLE_TIMEOUT)
+        self.closed = False
+        #: Calls that wait for others to end.
+        self.queue: collections.deque[Call] = collections.deque()
+        self.active: set[Call] = set()
+        self.connections: set[ClientConnection] = set()
+        # What is shared by all requests must not keep, or see, the context variables of one.
+        self._context = contextvars.Context()
+        self._timer: asyncio.TimerHandle | None = None
+        self._next_look = math.inf
+        self._guard: AsyncGenerator[None, None] | None = None
+        io_loop._links.add(self)
+
+    # --- calls ----------------------------------------------------------------------------------
+
+    def submit(self, call: Call) -> None:
+        """Start a call, or queue it."""
+        if len(self.active) < self.max_clients and not self.queue:
+            self.active.add(call)
+            call.start()
+        else:
+            self.queue.append(call)
+            call.queued()
+
+    def leave(self, call: Call) -> None:
+        """A call is over, or will not begin."""
+        if call in self.active:
+            self.active.discard(call)
+            if self.queue:
+                self._start_queued()
+        else:
+            try:
+                self.queue.remove(call)
+            except ValueError:
+                pass
+        if self.closed and not self.active and not self.queue:
+            self._stop_timer()
+
+    def _start_queued(self) -> None:
+        while self.queue and len(self.active) < self.max_clients:
+            call = self.queue.popleft()
+            self.active.add(call)
+            call.start()
+
+    # --- connections ----------------------------------------------------------------------------
+
+    def connect(self, call: Call) -> asyncio.Task[None]:
+        """Make a connection for a call, which hears of it by ``connected`` or ``fail``."""
+        dial = call.dial = Dial(call)
+        return self.loop.create_task(self._connect(call, dial), context=self._context)
+
+    async def _connect(self, call: Call, dial: Dial) -> None:
+        if self._guard is None:
+            self._guard = _closed_with_loop(weakref.ref(self))
+            await anext(self._guard)
+        connection = ClientConnection(self, call.key)
+        try:
+            await dial.connect_to_origin(connection)
+        except Exception as error:
+            connection.abort()
+            call.fail(error)
+        except BaseException:
+            connection.abort()
+            raise
+        else:
+            call.connected(connection)
+
+    def release(self, connection: ClientConnection, reusable: bool, now: float) -> None:
+        """A call has no more use for its connection."""
+        if reusable and not self.closed:
+            self.pool.put(connection, now)
+            if connection.expiry < self._next_look:
+                self.watch(connection.expiry, now)
+        else:
+            connection.close()
+
+    def forget(self, connection: ClientConnection) -> None:
+        """A connection has closed or will."""
+        self.pool.remove(connection)
+        if connection.closed:
+            self.connections.discard(connection)
+            if self.closed and not self.connections:
+                self.io_loop._links.discard(self)
+
+    # --- time -----------------------------------------------------------------------------------
+
+    def watch(self, deadline: float, now: float) -> None:
+        """Look at all deadlines when this one passes, if not before."""
+        if deadline >= self._next_look:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._next_look = deadline
+        self._timer = self.loop.call_later(
+            max(0.0, deadline - now), self._look, context=self._context
+        )
+
+    def _look(self) -> None:
+        self._timer = None
+        self._next_look = math.inf
+        now = _clock()
+        for calls in (self.active, self.queue):
+            for call in [call for call in calls if call.deadline <= now]:
+                call.expire(now)
+        earliest = self.pool.expire(now)
+        count = 0
+        for calls in (self.active, self.queue):
+            for call in calls:
+                count += 1
+                if call.deadline < earliest:
+                    earliest = call.deadline
+        if earliest < math.inf:
+            self.watch(max(earliest, now + count * _SWEEP_COST), now)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._next_look = math.inf
+
+    # --- ending ---------------------------------------------------------------------------------
+
+    def close_idle(self) -> None:
+        """Close the connections that nobody uses, and the others as soon as nobody does."""
+        self.closed = True
+        self.pool.clear()
+        if not self.connections:
+            self.io_loop._links.discard(self)
+        if not self.active and not self.queue:
+            self._stop_timer()
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            try:
+                guard.aclose().send(None)
+            except (StopIteration, RuntimeError):
+                pass
+
+    def close_from_anywhere(self) -> None:
+        """`close_idle` for a client that is collected, which any thread may do."""
+        if self.loop.is_running() and asyncio._get_running_loop() is not self.loop:
+            self.loop.call_soon_threadsafe(self.close_idle)
+        else:
+            self.close_idle()
+
+    def abort(self) -> None:
+        """Close every connection at once."""
+        for connection in list(self.connections):
+            connection.abort()
+
+    def close(self) -> None:
+        """The loop is about to close: leave nothing open behind it."""
+        self.close_idle()
+        self.abort()
+        for _ in range(3):
+            if self.connections and not self.loop.is_running() and not self.loop.is_closed():
+                self.loop.run_until_complete(asyncio.sleep(0))
+
+
+async def _closed_with_loop(ref: weakref.ref[Engine]) -> AsyncGenerator[None, None]:
+    """Waits until ``asyncio.run`` ends the generators of its loop, the only word it gives."""
+    try:
+        yield
+    finally:
+        engine = ref()
+        if engine is not None and engine._guard is not None:
+            engine._guard = None
+            engine.close_idle()
+            engine.abort()
+            if engine.connections:
+                await asyncio.sleep(0)

@@ -1,0 +1,113 @@
+"""The head of a request, as it goes out."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import re
+import sys
+from typing import TYPE_CHECKING, Final
+
+from whirlwind import httputil
+from whirlwind._version import API_VERSION, VERSION
+from whirlwind.escape import native_str
+from whirlwind.protocol.errors import HTTPOutputError
+from whirlwind.protocol.headers import HeaderMap, encode_head, is_sendable
+
+if TYPE_CHECKING:
+    from whirlwind.httputil import HTTPHeaders
+
+#: RFC 9110 section 5.6.2: what a method may be.
+TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+
+
+@functools.cache
+def user_agent() -> str:
+    """The default User-Agent. In Tornado's place it is Tornado's: servers may go by it."""
+    package = sys.modules.get("tornado")
+    if package is not None and package is sys.modules["whirlwind"]:
+        return f"Tornado/{API_VERSION}"
+    return f"Whirlwind/{VERSION}"
+
+
+def basic(username: str, password: str) -> str:
+    """Credentials for the basic scheme (RFC 7617)."""
+    raw = httputil.encode_username_password(username, password)
+    return f"Basic {base64.b64encode(raw).decode('ascii')}"
+
+
+def plain(method: str, target: str, host: str, agent: str, codings: str) -> bytes:
+    """The head of a request that says nothing of its own.
+
+    :raises ValueError: ``agent`` holds what no field may.
+    """
+    if not is_sendable(agent):
+        raise ValueError(f"Illegal characters in User-Agent: {agent!r}")
+    if codings:
+        codings = f"Accept-Encoding: {codings}\r\n"
+    return (
+        f"{method} {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {agent}\r\n{codings}\r\n"
+    ).encode("latin-1")
+
+
+def build(
+    method: str, target: str, host: str, fields: HTTPHeaders | None, ours: dict[str, str | None]
+) -> tuple[bytes, HeaderMap]:
+    """The head of any request.
+
+    :arg fields: those of the request.
+    :arg ours: fields that replace those of the same name; None removes one. ``host`` is used where
+        the request has no Host of its own.
+    :returns: the head, and its fields.
+    :raises ValueError: a field has a name that is no token, or a value with characters that no
+        field may hold (RFC 9110 section 5).
+    """
+    table = HeaderMap()
+    # RFC 9110 section 7.2: Host comes first.
+    table.put_normal("Host", host)
+    if fields is not None:
+        for name, value in fields.lines():
+            text = value if type(value) is str else native_str(value)
+            if name in ours:
+                continue
+            if name == "Host":
+                table.drop("Host")
+            if not table.append_checked(name, text):
+                raise ValueError(f"Illegal characters in header: {name}: {text!r}")
+    for name, ready in ours.items():
+        if ready is not None and not table.put_checked(name, ready):
+            raise ValueError(f"Illegal characters in header: {name}: {ready!r}")
+    return encode_head(f"{method} {target} HTTP/1.1\r\n", table, ""), table
+
+
+class Framing:
+    """What a request's body has to keep to, piece by piece (RFC 9112 section 6).
+
+    :arg length: the announced Content-Length; None for a chunked body.
+    """
+
+    def __init__(self, length: int | None) -> None:
+        self._left = length
+
+    def frame(self, chunk: bytes) -> bytes:
+        """The bytes that send a piece; an empty piece sends nothing.
+
+        :raises HTTPOutputError: there is more than was announced.
+        """
+        if self._left is None:
+            return b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunk else b""
+        self._left -= len(chunk)
+        if self._left < 0:
+            raise HTTPOutputError("Tried to write more data than Content-Length")
+        return chunk
+
+    def end(self) -> bytes:
+        """The bytes that end the body.
+
+        :raises HTTPOutputError: there was less than was announced.
+        """
+        if self._left is None:
+            return b"0\r\n\r\n"
+        if self._left:
+            raise HTTPOutputError(f"Tried to write {self._left} bytes less than Content-Length")
+        return b""

@@ -1,0 +1,5 @@
+"""``python -m whirlwind.httpclient URL...``"""
+
+from whirlwind.httpclient import main
+
+main()

@@ -1,0 +1,122 @@
+"""`SimpleAsyncHTTPClient`, the default client: HTTP/1.1 without another library."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from whirlwind.client.call import Call
+from whirlwind.client.engine import Engine
+from whirlwind.client.errors import HTTPStreamClosedError, HTTPTimeoutError
+from whirlwind.httpclient import AsyncHTTPClient, HTTPError, HTTPRequest, HTTPResponse, main
+from whirlwind.httpclient.client import on_cancel
+from whirlwind.netutil import OverrideResolver, Resolver
+from whirlwind.protocol import limits
+from whirlwind.tcpclient import TCPClient
+
+__all__ = [
+    "AsyncHTTPClient",
+    "HTTPError",
+    "HTTPRequest",
+    "HTTPResponse",
+    "HTTPStreamClosedError",
+    "HTTPTimeoutError",
+    "SimpleAsyncHTTPClient",
+    "main",
+]
+
+_HTTPConnection = Call
+
+
+class SimpleAsyncHTTPClient(AsyncHTTPClient):
+    """A client that keeps its connections and uses them again.
+
+    :arg max_clients: int, requests under way at once (10); the others wait in a queue, and the
+        time there is bounded by ``connect_timeout`` of the request.
+    :arg hostname_mapping: dict, other addresses for some names, as for `netutil.OverrideResolver`.
+    :arg max_buffer_size: int, bytes; the default of ``max_body_size`` (100 MiB).
+    :arg resolver: `netutil.Resolver`, looks names up; one of its own when None.
+    :arg defaults: dict, values for the attributes of `HTTPRequest` that a request leaves open.
+    :arg max_header_size: int, bytes of a response's status line and fields (64 KiB).
+    :arg max_body_size: int, bytes of a response's body, before and after decompression; also with
+        a ``streaming_callback``.
+    """
+
+    def initialize(  # type: ignore[override]
+        self,
+        max_clients: int = limits.MAX_CLIENTS,
+        hostname_mapping: dict[Any, Any] | None = None,
+        max_buffer_size: int = limits.MAX_BODY_SIZE,
+        resolver: Resolver | None = None,
+        defaults: dict[str, Any] | None = None,
+        max_header_size: int | None = None,
+        max_body_size: int | None = None,
+    ) -> None:
+        super().initialize(defaults=defaults)
+        self.max_buffer_size = max_buffer_size
+        self.max_header_size = max_header_size
+        self.max_body_size = max_body_size
+        # A resolver that was given is the caller's to close.
+        self.own_resolver = resolver is None
+        self.resolver: Resolver = Resolver() if resolver is None else resolver
+        if hostname_mapping is not None:
+            self.resolver = OverrideResolver(resolver=self.resolver, mapping=hostname_mapping)
+        self.tcp_client = TCPClient(resolver=self.resolver)
+        self._engine = Engine(
+            self.io_loop,
+            self.resolver,
+            max_clients,
+            limits.MAX_HEAD_SIZE if max_header_size is None else max_header_size,
+            max_buffer_size if max_body_size is None else max_body_size,
+        )
+
+    @property
+    def max_clients(self) -> int:
+        """How many requests are under way at once."""
+        return self._engine.max_clients
+
+    @max_clients.setter
+    def max_clients(self, value: int) -> None:
+        self._engine.max_clients = value
+
+    @property
+    def queue(self) -> deque[Call]:
+        """The requests that wait."""
+        return self._engine.queue
+
+    @property
+    def active(self) -> dict[object, Call]:
+        """The requests that are under way."""
+        return {call: call for call in self._engine.active}
+
+    @property
+    def waiting(self) -> dict[object, Call]:
+        """The requests that wait, as a dict."""
+        return {call: call for call in self._engine.queue}
+
+    def close(self) -> None:
+        """Close the connections; those that are in use when their request is over."""
+        super().close()
+        self._engine.close_idle()
+        if self.own_resolver:
+            self.resolver.close()
+        self.tcp_client.close()
+
+    def __del__(self) -> None:
+        # Programs make a client for one request and drop it.
+        engine: Engine | None = self.__dict__.get("_engine")
+        if engine is not None and not engine.closed and not engine.loop.is_closed():
+            engine.close_from_anywhere()
+
+    def _connection_class(self) -> type[Call]:
+        return _HTTPConnection
+
+    def fetch_impl(self, request: HTTPRequest, callback: Callable[[HTTPResponse], None]) -> None:
+        call = self._connection_class()(self._engine, request, callback)
+        on_cancel(callback, call.give_up)
+        call.submit()
+
+
+if __name__ == "__main__":
+    main()
