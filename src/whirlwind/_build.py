@@ -13,6 +13,7 @@ from typing import Literal
 
 #: Modules that Cython compiles from their ``.py`` file and the ``.pxd`` beside it.
 COMPILED: tuple[str, ...] = (
+    "whirlwind.platform.eager",
     "whirlwind.protocol.heads",
     "whirlwind.protocol.framing",
     "whirlwind.protocol.http1",

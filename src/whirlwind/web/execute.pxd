@@ -3,12 +3,13 @@ import cython
 cimport whirlwind.web.hooks as hooks
 
 from whirlwind.httputil.storage cimport RequestStorage
+from whirlwind.platform.eager cimport start_now
 from whirlwind.web.response cimport ResponseBase
 
 cdef int _EXECUTE_HOOK
 
 @cython.locals(base=ResponseBase)
-cpdef object start_handler(object app, object handler, object path_args, object path_kwargs)
+cpdef object start_handler(object app, object handler, object path_args, object path_kwargs, object context)
 
 
 cdef class DirectEntry:

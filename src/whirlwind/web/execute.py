@@ -1,13 +1,14 @@
 """From a route to a running handler: `DirectEntry` for servers, and what delegates share."""
 
 import asyncio
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Final
 
 import whirlwind.web.hooks as hooks
 from whirlwind.concurrent import Future
 from whirlwind.httputil import HTTPMessageDelegate, HTTPServerRequest, RequestStartLine
-from whirlwind.platform.eager import as_coroutine, start_now
+from whirlwind.platform.coroutines import as_coroutine
+from whirlwind.platform.eager import start_now
 from whirlwind.platform.loops import running_loop
 from whirlwind.routing import PathMatches, RuleRouter, changes
 from whirlwind.web.handler import RequestHandler
@@ -47,9 +48,10 @@ class DirectEntry:
 
     def serve(self, request: HTTPServerRequest) -> None:
         """Route and run a request whose body, if any, is complete."""
-        copy_context().run(self._serve, request)
+        context = copy_context()
+        context.run(self._serve, request, context)
 
-    def _serve(self, request: HTTPServerRequest) -> None:
+    def _serve(self, request: HTTPServerRequest, context: Context) -> None:
         app = self.app
         found = self._find_rule(app, request)
         if found is NotImplemented:
@@ -63,7 +65,7 @@ class DirectEntry:
             target = rule.target
             kwargs = rule.target_kwargs
         handler = target(app, request, **kwargs) if kwargs else target(app, request)
-        start_handler(app, handler, path_args, path_kwargs)
+        start_handler(app, handler, path_args, path_kwargs, context)
 
     def _find_rule(self, app: Any, request: HTTPServerRequest) -> Any:
         """The rule for a request, None if there is none, NotImplemented for the general path."""
@@ -150,17 +152,17 @@ def run_handler(delegate: "HandlerDelegate") -> "asyncio.Task[None] | None":
 
     :returns: the task that finishes the request, None when it is finished already.
     """
-    task: asyncio.Task[None] | None = copy_context().run(_run, delegate)
-    return task
+    context = copy_context()
+    return context.run(_run, delegate, context)
 
 
-def _run(delegate: "HandlerDelegate") -> "asyncio.Task[None] | None":
+def _run(delegate: "HandlerDelegate", context: Context) -> "asyncio.Task[None] | None":
     app = delegate.application
     handler = delegate.handler_class(app, delegate.request, **delegate.handler_kwargs)
     delegate.handler = handler
     if delegate.stream_request_body:
         handler._prepared_future = Future()
-    return start_handler(app, handler, delegate.path_args, delegate.path_kwargs)
+    return start_handler(app, handler, delegate.path_args, delegate.path_kwargs, context)
 
 
 def _is_replaced(handler: RequestHandler) -> bool:
@@ -168,11 +170,12 @@ def _is_replaced(handler: RequestHandler) -> bool:
 
 
 def start_handler(
-    app: Any, handler: RequestHandler, path_args: Any, path_kwargs: Any
+    app: Any, handler: RequestHandler, path_args: Any, path_kwargs: Any, context: Context
 ) -> "asyncio.Task[None] | None":
-    """Run a handler until it is finished or first waits; in a context of its own already.
+    """Run a handler until it is finished or first waits.
 
     :arg path_args, path_kwargs: groups of the route's pattern, or None for none.
+    :arg context: the current context, which is the request's own.
     :returns: the task that finishes the request, None when it is finished already.
     """
     base: ResponseBase = handler
@@ -188,4 +191,5 @@ def start_handler(
         if pending is None:
             return None
         coro = handler._ww_drive(pending)
-    return start_now(coro, running_loop())  # type: ignore[arg-type] # it is what called us
+    loop: Any = running_loop() if base._ww_exchange is None else base._ww_exchange.conn.loop
+    return start_now(coro, loop, context)
