@@ -110,6 +110,38 @@ def xhtml_unescape(value: str | bytes) -> str:
     return unescape(to_unicode(value))
 
 
+_dumps: Final = json.dumps
+_encoder: Final = json._default_encoder  # type: ignore[attr-defined]
+_encoder_settings: Final = vars(_encoder).copy()
+_encode: Final = json.JSONEncoder.encode
+_iterencode: Final = json.JSONEncoder.iterencode
+_encode_string: Final = json.encoder.encode_basestring_ascii
+
+
+def _make_writer() -> Callable[[Any, int], Sequence[str]] | None:
+    """The function in C that `json.dumps` without options makes anew for every call.
+
+    None where there is none. It does not look for circular references, but meets a RecursionError.
+    """
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return None
+
+    def default(value: Any) -> Any:
+        return _encoder.default(value)  # as it is then: programs replace it
+
+    try:
+        writer: Callable[[Any, int], Sequence[str]] = make(
+            None, default, _encode_string, None, ": ", ", ", False, False, True
+        )
+        return writer if "".join(writer([{"a": "<"}], 0)) == _dumps([{"a": "<"}]) else None
+    except TypeError:  # another Python's has other arguments
+        return None
+
+
+_write: Final = _make_writer()
+
+
 def json_encode(value: Any) -> str:
     r"""Write a value as JSON that may stand inside a ``<script>`` element: ``</`` is ``<\/``.
 
@@ -118,6 +150,21 @@ def json_encode(value: Any) -> str:
 
     :arg value: what :func:`json.dumps` takes.
     """
+    if (
+        _write is not None
+        and json.dumps is _dumps
+        and json._default_encoder is _encoder  # type: ignore[attr-defined]
+        and vars(_encoder) == _encoder_settings
+        and json.JSONEncoder.encode is _encode
+        and json.JSONEncoder.iterencode is _iterencode
+        and json.encoder.encode_basestring_ascii is _encode_string
+    ):
+        # Nobody has changed how the program writes JSON, so there is no need to ask each time:
+        # that takes longer than writing a small dict.
+        try:
+            return "".join(_write(value, 0)).replace("</", "<\\/")
+        except RecursionError:
+            pass  # json.dumps knows what to say about it
     return json.dumps(value).replace("</", "<\\/")
 
 

@@ -1,6 +1,11 @@
 """whirlwind.escape."""
 
+import collections
 import doctest
+import enum
+import json
+import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -56,6 +61,82 @@ class TestMarkup:
         assert escape.json_decode(b'{"a": "\xc3\xa9"}') == {"a": "é"}
         with pytest.raises(ValueError, match="Expecting value"):
             escape.json_decode("x")
+
+    class Colour(enum.IntEnum):
+        RED = 1
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            None,
+            "é</\ud800\x00",
+            "",
+            1.5,
+            float("nan"),
+            10**30,
+            Colour.RED,
+            {2: "a", None: 2, True: 3, 1.5: [], "k": ()},
+            collections.OrderedDict(b=1, a={"</": ["</"]}),
+            [[[{}]], (1, 2)],
+        ],
+    )
+    def test_json_is_what_the_json_module_writes(self, value: Any) -> None:
+        assert escape.json_encode(value) == json.dumps(value).replace("</", "<\\/")
+
+    @pytest.mark.parametrize("value", [b"x", {b"k": 1}, object(), {1, 2}])
+    def test_json_errors_are_those_of_the_json_module(self, value: Any) -> None:
+        with pytest.raises(TypeError) as expected:
+            json.dumps(value)
+        with pytest.raises(TypeError, match="^" + re.escape(str(expected.value)) + "$"):
+            escape.json_encode(value)
+
+    def test_json_tells_circles_and_depths(self) -> None:
+        circle: list[Any] = []
+        circle.append({"a": circle})
+        with pytest.raises(ValueError, match="Circular reference detected"):
+            escape.json_encode(circle)
+        deep: list[Any] = []
+        for _ in range(100_000):
+            deep = [deep]
+        with pytest.raises(RecursionError):
+            escape.json_encode(deep)
+        assert escape.json_encode([circle[:0], circle[:0]]) == "[[], []]"
+
+    def test_json_as_programs_have_changed_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """All that is known to be in use, each on its own and taken back."""
+        encoder = json._default_encoder  # type: ignore[attr-defined]
+
+        class Sorted(json.JSONEncoder):
+            def __init__(self) -> None:
+                super().__init__(sort_keys=True)
+
+        def as_text(self: object, value: object) -> str:
+            return "text"
+
+        changes: list[tuple[object, str, Any, str]] = [
+            (json, "dumps", lambda value: "patched</", "patched<\\/"),
+            (json, "_default_encoder", Sorted(), '{"a": "<\\/", "b": 1}'),
+            (json.JSONEncoder, "encode", as_text, "text"),
+            (json.JSONEncoder, "iterencode", lambda self, o, _one_shot=False: ["x"], "x"),
+            (encoder, "sort_keys", True, '{"a": "<\\/", "b": 1}'),
+            (encoder, "encode", lambda value: "instance", "instance"),
+            (encoder, "key_separator", ":", '{"b":1, "a":"<\\/"}'),
+        ]
+        plain = '{"b": 1, "a": "<\\/"}'
+        for owner, name, value, expected in changes:
+            assert escape.json_encode({"b": 1, "a": "</"}) == plain
+            with monkeypatch.context() as patch:
+                patch.setattr(owner, name, value)
+                assert escape.json_encode({"b": 1, "a": "</"}) == expected
+        for owner in (json.JSONEncoder, encoder):
+            with monkeypatch.context() as patch:
+                takes_self = isinstance(owner, type)
+                patch.setattr(owner, "default", as_text if takes_self else lambda value: "mine")
+                assert escape.json_encode({1: {2}}) == '{"1": "%s"}' % (
+                    "text" if takes_self else "mine"
+                )
+        with pytest.raises(TypeError):
+            escape.json_encode({1: {2}})
 
 
 class TestURL:

@@ -18,19 +18,20 @@ from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
 from gc import get_referents
 from sys import getrefcount
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from weakref import getweakrefcount, ref
 
 from whirlwind.platform.coroutines import Returned, run_each
 
-_T = TypeVar("_T")
-
 # Python has eager tasks of its own.
 _NATIVE: Final = sys.version_info >= (3, 12)
 if sys.version_info < (3, 12):
-    from asyncio.tasks import _current_tasks, _enter_task, _leave_task, _unregister_task
+    # For those who make tasks of their own.
+    from asyncio.tasks import _enter_task, _leave_task, _unregister_task
+
+    _current_tasks: dict[Any, Any] = asyncio.tasks._current_tasks  # type: ignore[attr-defined]
 else:
-    _current_tasks: dict[Any, Any] = {}
+    _current_tasks = {}
 
 # A loop keeps only weak references to its tasks: those that wait are kept alive here.
 _waiting: set["asyncio.Task[Any]"] = set()
@@ -46,8 +47,8 @@ _RELAYING: Final = 4
 
 
 def start_now(
-    coro: Coroutine[Any, Any, _T], loop: asyncio.AbstractEventLoop, context: Context
-) -> "asyncio.Task[_T] | None":
+    coro: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop, context: Context
+) -> Any:
     """Start a task and run it until it first waits.
 
     Must be called on the thread of ``loop`` while it runs, inside of a task or not.
@@ -109,6 +110,7 @@ class Relay:
         #: Whether the loop has another relay meanwhile.
         self.replaced = False
         self._context: Any = None
+        self._task: Any = None
         self._state = _RELAYING
         self._outcome: Any = None
         self._generator: Any = run_each()
@@ -119,8 +121,9 @@ class Relay:
         # An attribute of the instance hides the method for the one call that schedules the first
         # step; nothing else can run meanwhile.
         instance.call_soon = step
+        coro: Any = self
         try:
-            self._task: Any = asyncio.Task(self, loop=loop, context=Context())  # type: ignore[arg-type]
+            self._task = asyncio.Task(coro, loop=loop, context=Context())
         finally:
             del instance.call_soon
         self._step: Any = step.callback

@@ -110,7 +110,12 @@ class RuleTable:
             if named:
                 values = groups.groupdict()
                 return rule, None, {name: unquoted(value) for name, value in values.items()}
-            return rule, tuple(map(unquoted, groups.groups())), None
+            found_groups = groups.groups()
+            if len(found_groups) == 1:
+                value = found_groups[0]
+                if value is not None and "%" not in value:
+                    return rule, (value.encode(),), None
+            return rule, tuple(map(unquoted, found_groups)), None
         return None
 
 

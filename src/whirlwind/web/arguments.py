@@ -119,6 +119,8 @@ class ArgumentsMixin:
         :raises HTTPError: 400, the value is no UTF-8.
         """
         try:
+            if type(value) is bytes:
+                return value.decode()
             return to_unicode(value)
         except UnicodeDecodeError:
             raise HTTPError(400, "Invalid unicode in %s: %r", name or "url", value[:40]) from None

@@ -192,4 +192,5 @@ def start_handler(
             return None
         coro = handler._ww_drive(pending)
     loop: Any = running_loop() if base._ww_exchange is None else base._ww_exchange.conn.loop
-    return start_now(coro, loop, context)
+    task: asyncio.Task[None] | None = start_now(coro, loop, context)
+    return task
