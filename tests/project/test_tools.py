@@ -124,9 +124,18 @@ class TestRulers:
         with pytest.raises(SystemExit, match=r"wrk is not installed: apt-get install wrk"):
             compare.prepare()
 
-    @pytest.mark.parametrize("script", ["compare", "idle", "micro", "run"])
+    @pytest.mark.parametrize("script", ["compare", "idle", "micro", "run", "streams"])
     def test_a_ruler_explains_itself(self, script: str) -> None:
         command = [sys.executable, f"bench/{script}.py", "--help"]
         told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         assert told.returncode == 0, told.stderr
         assert "usage:" in told.stdout
+
+    def test_streams_measures(self) -> None:
+        command = [sys.executable, "bench/streams.py", "-n1", "-m2"]
+        who = f"{sys.executable}:whirlwind"
+        told = subprocess.run(
+            [*command, who, who, "bytes", "lines"], cwd=ROOT, capture_output=True, text=True
+        )
+        assert told.returncode == 0, told.stderr
+        assert [line.split()[0] for line in told.stdout.splitlines()] == ["bytes", "lines"]

@@ -77,6 +77,8 @@ STREAM_BYTES_PER_TURN: Final = 1048576
 #: Bytes of a read of known size up to which the memory is taken at once, before they arrive. A peer
 #: that announces more than it sends must not cost more than this.
 STREAM_DIRECT_SIZE: Final = 1048576
+#: Half of the freed memory that the C library may keep for the next large reads.
+STREAM_KEPT_MEMORY: Final = 4194304
 #: Written pieces up to this size are joined into one buffer; larger ones are sent from where they
 #: are. Copying 4 KiB costs less than a system call of its own.
 STREAM_JOIN_SIZE: Final = 4096
