@@ -9,8 +9,6 @@ import ssl
 import subprocess
 import sys
 import unittest
-import unittest.mock
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,9 @@ from typing import Any
 import pytest
 
 from whirlwind import gen
+from whirlwind.httpclient import AsyncHTTPClient, HTTPError
+from whirlwind.httpserver import HTTPServer
+from whirlwind.httputil import HTTPHeaders, ResponseStartLine
 from whirlwind.ioloop import IOLoop
 from whirlwind.testing import (
     AsyncHTTPSTestCase,
@@ -562,40 +563,124 @@ def test_setup_with_context_manager() -> None:
 
 class Hello(RequestHandler):
     def get(self) -> None:
-        self.write("hello")
+        self.write(f"{self.request.method} {self.request.full_url()}")
+
+    def post(self) -> None:
+        self.write(self.request.body)
 
 
-def test_the_certificate_that_comes_along_is_good_for_this_machine() -> None:
-    class Case(AsyncHTTPSTestCase):
-        def get_app(self) -> Application:
-            return Application([("/", Hello)])
+class Slow(RequestHandler):
+    begun: asyncio.Event
+    ended: list[bool]
 
-        def get_http_client(self) -> Any:
-            return unittest.mock.Mock()
+    async def get(self) -> None:
+        self.begun.set()
+        try:
+            await asyncio.sleep(100)
+        finally:
+            Slow.ended.append(True)
 
+
+class WithServer(AsyncHTTPTestCase):
+    def get_app(self) -> Application:
+        return Application([("/", Hello), ("/slow", Slow)])
+
+    def test_fetch(self) -> None:
+        url = self.get_url("/")
+        assert url == f"http://127.0.0.1:{self.get_http_port()}/"
+        assert self.fetch("/").body.decode() == f"GET {url}"
+        assert self.fetch(url.upper()).code == 200
+        assert self.fetch("/", method="POST", body="text").body == b"text"
+
+    def test_errors_of_fetch(self) -> None:
+        with ExpectLog("whirlwind.access", "404 GET /nowhere"):
+            assert self.fetch("/nowhere").code == 404
+            with pytest.raises(HTTPError, match="404"):
+                self.fetch("/nowhere", raise_error=True)
+        sock, port = bind_unused_port()
+        sock.close()
+        with pytest.raises(ConnectionRefusedError):
+            self.fetch(f"http://127.0.0.1:{port}/")
+
+    @gen_test
+    async def test_coroutine(self) -> None:
+        response = await self.http_client.fetch(self.get_url("/"))
+        assert response.code == 200
+        with pytest.raises(RuntimeError, match=r"await self\.http_client\.fetch"):
+            self.fetch("/")
+
+    def test_names_of_the_parts(self) -> None:
+        assert isinstance(self._app, Application)
+        assert isinstance(self.http_server, HTTPServer)
+        assert self.http_server.request_callback is self._app
+        assert self.http_client is AsyncHTTPClient()
+        assert self.get_protocol() == "http"
+        assert self.get_httpserver_options() == {}
+
+
+def test_a_request_that_is_still_running_is_cancelled() -> None:
+    class Case(WithServer):
         @gen_test
         async def test(self) -> None:
-            context = ssl.create_default_context(cafile=self.default_ssl_options()["certfile"])
-            for name in ("127.0.0.1", "localhost"):
-                reader, writer = await asyncio.open_connection(
-                    "127.0.0.1", self.get_http_port(), ssl=context, server_hostname=name
-                )
-                writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-                answer = await reader.read()
-                assert answer.endswith(b"hello")
-                writer.close()
-            assert self.get_url("/x") == f"https://127.0.0.1:{self.get_http_port()}/x"
+            Slow.begun = asyncio.Event()
+            fetch = asyncio.ensure_future(self.http_client.fetch(self.get_url("/slow")))
+            await Slow.begun.wait()
+            assert not fetch.done()
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        assert outcome(Case) == []
+    Slow.ended = []
+    case = Case("test")
+    result = unittest.TestResult()
+    case.run(result)
+    assert result.wasSuccessful(), result.errors + result.failures
+    assert Slow.ended == [True]
+    assert not hasattr(case, "_app")
+    assert not hasattr(case, "http_server")
+
+
+class WithTLS(AsyncHTTPSTestCase):
+    def get_app(self) -> Application:
+        return Application([("/", Hello)])
+
+    def test_fetch(self) -> None:
+        url = self.get_url("/")
+        assert url == f"https://127.0.0.1:{self.get_http_port()}/"
+        assert self.fetch("/").body.decode() == f"GET {url}"
+
+    @gen_test
+    async def test_the_certificate_is_good_for_this_machine(self) -> None:
+        trusted = ssl.create_default_context(cafile=self.get_ssl_options()["certfile"])
+        url = f"https://localhost:{self.get_http_port()}/"
+        for each in (url, self.get_url("/")):
+            response = await self.http_client.fetch(each, validate_cert=True, ssl_options=trusted)
+            assert response.code == 200
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await self.http_client.fetch(url, validate_cert=True)
+
+
+def test_own_parts() -> None:
+    class Case(WithServer):
+        def get_http_client(self) -> AsyncHTTPClient:
+            return AsyncHTTPClient(force_instance=True, defaults={"user_agent": "mine"})
+
+        def get_http_server(self) -> HTTPServer:
+            return HTTPServer(lambda request: self.answer(request))
+
+        def answer(self, request: Any) -> None:
+            start_line = ResponseStartLine("", 200, "OK")
+            text = request.headers["User-Agent"].encode()
+            request.connection.write_headers(
+                start_line, HTTPHeaders({"Content-Length": str(len(text))}), text
+            )
+            request.connection.finish()
+
+        def test(self) -> None:
+            assert self.fetch("/").body == b"mine"
+
+    assert outcome(Case) == []
 
 
 def test_a_case_without_application_says_so() -> None:
     class Case(AsyncHTTPTestCase):
-        def get_http_client(self) -> Any:
-            return unittest.mock.Mock()
-
         def test(self) -> None: ...
 
     assert outcome(Case) == [

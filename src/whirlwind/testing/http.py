@@ -1,10 +1,10 @@
 """Test cases with an HTTP or HTTPS server, and a client for it."""
 
 import asyncio
-import importlib
 from pathlib import Path
 from typing import Any
 
+from whirlwind.httpclient import AsyncHTTPClient, HTTPResponse
 from whirlwind.httpserver import HTTPServer
 from whirlwind.testing.cases import AsyncTestCase, get_async_test_timeout
 from whirlwind.testing.setup import bind_unused_port
@@ -28,7 +28,7 @@ class AsyncHTTPTestCase(AsyncTestCase):
     (`gen_test`) wait for ``self.http_client.fetch(self.get_url("/"))`` in place of `fetch`.
     """
 
-    http_client: Any
+    http_client: AsyncHTTPClient
     http_server: HTTPServer
     _app: Any
     _port: int
@@ -67,9 +67,9 @@ class AsyncHTTPTestCase(AsyncTestCase):
             f"{type(self).__name__} does not define get_app(), which returns the application"
         )
 
-    def get_http_client(self) -> Any:
+    def get_http_client(self) -> AsyncHTTPClient:
         """Make the client; a subclass may return another one."""
-        return importlib.import_module("whirlwind.httpclient").AsyncHTTPClient()
+        return AsyncHTTPClient()
 
     def get_http_server(self) -> HTTPServer:
         """Make the server; a subclass may return another one."""
@@ -91,7 +91,7 @@ class AsyncHTTPTestCase(AsyncTestCase):
         """Make the absolute URL of a path on the server."""
         return f"{self.get_protocol()}://127.0.0.1:{self.get_http_port()}{path}"
 
-    def fetch(self, path: str, raise_error: bool = False, **kwargs: Any) -> Any:
+    def fetch(self, path: str, raise_error: bool = False, **kwargs: Any) -> HTTPResponse:
         """Fetch a URL, running the loop meanwhile.
 
         :arg path: path on the test's server, or an absolute URL of any server.
@@ -107,20 +107,19 @@ class AsyncHTTPTestCase(AsyncTestCase):
                 "await self.http_client.fetch(self.get_url(path))"
             )
         url = path if path.lower().startswith(("http://", "https://")) else self.get_url(path)
-        return self.io_loop.run_sync(
+        response: HTTPResponse = self.io_loop.run_sync(
             lambda: self.http_client.fetch(url, raise_error=raise_error, **kwargs),
             timeout=get_async_test_timeout(),
         )
+        return response
 
 
 class AsyncHTTPSTestCase(AsyncHTTPTestCase):
     """`AsyncHTTPTestCase` with TLS: ``https://127.0.0.1``, and a client that trusts any server."""
 
-    def get_http_client(self) -> Any:
+    def get_http_client(self) -> AsyncHTTPClient:
         """Make a client that does not check certificates."""
-        return importlib.import_module("whirlwind.httpclient").AsyncHTTPClient(
-            force_instance=True, defaults={"validate_cert": False}
-        )
+        return AsyncHTTPClient(force_instance=True, defaults={"validate_cert": False})
 
     def get_httpserver_options(self) -> dict[str, Any]:
         """Give the arguments of `HTTPServer`: `get_ssl_options` as ``ssl_options``."""
