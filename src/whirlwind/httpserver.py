@@ -11,7 +11,7 @@ import functools
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from whirlwind._public import claim
 from whirlwind.httputil import (
@@ -30,6 +30,9 @@ from whirlwind.server.proxy import apply_proxy_fields
 from whirlwind.server.site import DirectApplication, Site
 from whirlwind.tcpserver import TCPServer
 from whirlwind.util import Configurable
+
+if TYPE_CHECKING:
+    from whirlwind.http1connection import HTTP1ConnectionParameters
 
 HTTPRequest = HTTPServerRequest
 
@@ -107,6 +110,21 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         self._body_timeout = body_timeout or 0.0
         self._sites: dict[asyncio.AbstractEventLoop, Site] = {}
         self._draining = False
+
+    @property
+    def conn_params(self) -> "HTTP1ConnectionParameters":
+        """What the connections of this server go by; a copy, changing it has no effect."""
+        from whirlwind.http1connection import HTTP1ConnectionParameters
+
+        return HTTP1ConnectionParameters(
+            no_keep_alive=self._no_keep_alive,
+            chunk_size=self._chunk_size,
+            max_header_size=self._max_header_size,
+            header_timeout=self._idle_timeout,
+            max_body_size=self._max_body_size,
+            body_timeout=self._body_timeout or None,
+            decompress=self._decompress,
+        )
 
     @classmethod
     def configurable_base(cls) -> type[Configurable]:
