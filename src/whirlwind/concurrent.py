@@ -64,7 +64,10 @@ def create_future() -> Future[Any]:
 class DummyExecutor(futures.Executor):
     """An executor that runs each call at once, in the calling thread."""
 
-    def submit(self, fn: Callable[..., _T], *args: Any, **kwargs: Any) -> futures.Future[_T]:
+    # Unlike its base class, this one lets ``fn`` be named, as Tornado's does.
+    def submit(  # type: ignore[override]
+        self, fn: Callable[..., _T], *args: Any, **kwargs: Any
+    ) -> futures.Future[_T]:
         """Call ``fn(*args, **kwargs)`` now.
 
         :returns: a future that is already done, with the result or the exception.
