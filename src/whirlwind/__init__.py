@@ -51,6 +51,9 @@ _MODULES = (
     "wsgi",
 )
 
+# Reached as attributes, but in no ``from whirlwind import *``: they were not in Tornado's either.
+_MORE_MODULES = ("websocket",)
+
 # The modules and nothing else: programs go through `tornado.__all__` and import what it names.
 __all__ = [*_MODULES]
 
@@ -60,6 +63,6 @@ _FUNCTIONS = {"install_as_tornado": "as_tornado", "run": "ioloop"}
 def __getattr__(name: str) -> Any:
     if name in _FUNCTIONS:
         return getattr(importlib.import_module(f"whirlwind.{_FUNCTIONS[name]}"), name)
-    if name in _MODULES:
+    if name in _MODULES or name in _MORE_MODULES:
         return importlib.import_module(f"whirlwind.{name}")
     raise AttributeError(f"module 'whirlwind' has no attribute {name!r}")

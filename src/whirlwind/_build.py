@@ -19,6 +19,7 @@ COMPILED: tuple[str, ...] = (
     "whirlwind.protocol.http1",
     "whirlwind.protocol.headers",
     "whirlwind.protocol.multipart",
+    "whirlwind.protocol.websocket",
     "whirlwind.httputil.storage",
     "whirlwind.server.outlet",
     "whirlwind.server.exchange",
@@ -28,6 +29,8 @@ COMPILED: tuple[str, ...] = (
     "whirlwind.web.access",
     "whirlwind.web.response",
     "whirlwind.web.execute",
+    "whirlwind.websocket.sender",
+    "whirlwind.websocket.connection",
 )
 
 #: The environment variable that chooses: ``0`` plain Python, ``1`` compiled or an error, unset

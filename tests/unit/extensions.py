@@ -9,16 +9,17 @@ import pytest
 HERE = Path(__file__).parent
 
 
-def build(name: str, folder: Path) -> ModuleType:
-    """Compile ``tests/unit/<name>.pyx`` in a folder and import it.
+def build(name: str, folder: Path, source_folder: Path = HERE) -> ModuleType:
+    """Compile ``<name>.pyx`` in a folder and import it.
 
     :arg name: of the module; ``whirlwind`` may be cimported in it.
     :arg folder: an empty one.
+    :arg source_folder: where the source is.
     """
     cython = pytest.importorskip("Cython.Build")
     setuptools = pytest.importorskip("setuptools")
     source = folder / f"{name}.pyx"
-    source.write_text((HERE / f"{name}.pyx").read_text())
+    source.write_text((source_folder / f"{name}.pyx").read_text())
     extensions = cython.cythonize(
         [setuptools.Extension(name, [str(source)], extra_compile_args=["-O0"])],
         include_path=[str(HERE.parent.parent / "src")],

@@ -149,3 +149,30 @@ MAX_REAL_DIRECTORIES: Final = 1024
 #: Blocks of a template inside each other, and templates that include each other. Python refuses
 #: code that is indented more than 99 times.
 MAX_TEMPLATE_NESTING: Final = 64
+
+# --- WebSocket ----------------------------------------------------------------------------------
+
+#: Bytes of one message, after decompression and of all its fragments (Tornado 4.5: 10 MiB).
+MAX_MESSAGE_SIZE: Final = 10485760
+#: Frames looked at in one go before others get their turn: fragments and empty frames make no
+#: message, so a count of messages alone would not see them.
+MAX_FRAMES_PER_EVENT: Final = 256
+#: Messages and control frames handled in one turn of the loop.
+MAX_MESSAGES_PER_TURN: Final = 256
+#: Bytes received and not looked at while a handler's coroutine runs; then reading pauses.
+MAX_UNREAD_MESSAGES: Final = 65536
+#: Bytes that wait to be sent to a peer that does not read, past which nothing more is read from it.
+#: Large, because a client may well send a batch before it reads the answers.
+MAX_UNSENT_BYTES: Final = 16777216
+#: Deflate streams that may end inside one compressed message (RFC 7692 section 7.2.3.5 allows it);
+#: each costs a new decompressor for two bytes of input.
+MAX_FINAL_BLOCKS: Final = 16
+#: Bytes below which a message is not compressed: a frame saves a few bytes of a 60-byte packet.
+MIN_COMPRESSED_MESSAGE: Final = 64
+#: Compressors kept for the next message, for each set of parameters; one takes up to 268 KB.
+MAX_POOLED_COMPRESSORS: Final = 4
+#: Seconds that a connection keeps the compressor it has used. Without it the next message refers to
+#: no message before, which is always allowed.
+COMPRESSOR_IDLE: Final = 10.0
+#: Seconds to wait for the peer's close frame, and for it to close the connection (Tornado: 5).
+CLOSE_TIMEOUT: Final = 5.0

@@ -29,6 +29,7 @@ cdef class ServerConnection(Outlet):
     cdef long long _dropped
     cdef object _peer
     cdef object _detached
+    cdef object _successor
     cdef object __weakref__
 
     cdef object _advance(self)
@@ -55,6 +56,7 @@ cdef class ServerConnection(Outlet):
     @cython.locals(current=ExchangeBase)
     cpdef object response_finished(self, object exchange)
     cdef object _exchange_over(self, ExchangeBase exchange)
+    cdef object _hand_over(self, ExchangeBase exchange)
     cpdef object close(self)
     cpdef object begin_drain(self)
     cpdef bint is_idle(self)

@@ -15,6 +15,7 @@ is ever made for a connection.
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from whirlwind import httputil
@@ -65,6 +66,7 @@ class ServerConnection(Outlet):
         self._head_begun = False
         self._dropped = 0
         self._detached: Any = None
+        self._successor: Any = None
         self._peer: Any = None
         self._peer_known = False
 
@@ -413,7 +415,9 @@ class ServerConnection(Outlet):
         current = self.exchange
         if current is None or current is not exchange:
             return
-        if current.request_done:
+        if self._successor is not None:
+            self._hand_over(current)
+        elif current.request_done:
             self._exchange_over(current)
         elif current.continue_due or not current.keep_alive:
             # A peer that waits for 100 Continue will not send its body now; where the connection
@@ -558,6 +562,35 @@ class ServerConnection(Outlet):
             # The transport goes on without us.
             self.loop.call_soon(self.connection_lost, None)
         return stream
+
+    def upgrade(self, successor: Callable[[list[bytes], bytes], None]) -> bool:
+        """Hand the connection over when the answer under way, a 101, is finished.
+
+        :arg successor: called with what was not written yet, that answer included, and the bytes
+            that came after the request. It has the transport from then on, and tells the site
+            when the connection closes.
+        :returns: False if there is no such answer: the connection stays as it is.
+        """
+        exchange = self.exchange
+        if exchange is None or not exchange.request_done or not exchange.is_fresh():
+            return False
+        self._successor = successor
+        self.corked = True
+        return True
+
+    def _hand_over(self, exchange: Exchange) -> None:
+        self.exchange = None
+        exchange.release()
+        out = self._out
+        self._out = []
+        self._closing = self.shut = True
+        self.deadline = self.write_deadline = 0.0
+        self.corked = False
+        self.site.forget(self)
+        successor = self._successor
+        self._successor = None
+        successor(out, self.parser.take_rest())
+        self._resume_reading()
 
     # --- facts about the peer -------------------------------------------------------------------
 

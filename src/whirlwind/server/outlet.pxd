@@ -32,6 +32,7 @@ cdef class Outlet:
     cpdef object unblock(self)
     cpdef object fail(self, object error)
     cpdef object failed(self)
+    cpdef object gone_error(self, object error)
     cpdef object expire(self, double now)
     cpdef object response_finished(self, object exchange)
     cpdef object close(self)

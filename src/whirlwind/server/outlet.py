@@ -118,14 +118,21 @@ class Outlet:
         waiter = self._waiter
         self._waiter = None
         if waiter is not None and not waiter.done():
-            waiter.set_exception(StreamClosedError(error))
+            waiter.set_exception(self.gone_error(error))
 
     def failed(self) -> Awaitable[None]:
         """The answer to who writes to a connection that is gone."""
         future = self.loop.create_future()
-        future.set_exception(StreamClosedError())
+        future.set_exception(self.gone_error(None))
         future.exception()  # who does not await the write does not care
         return future
+
+    def gone_error(self, error: BaseException | None) -> Exception:
+        """What writes fail with when the connection is gone.
+
+        :arg error: what ended it, if that is known.
+        """
+        return StreamClosedError(error)
 
     def expire(self, now: float) -> None:
         """Some deadline may have passed."""

@@ -7,7 +7,7 @@ either. Clients that are no browsers send neither and have no cookies to be abus
 
 from typing import TYPE_CHECKING, Final
 
-from whirlwind.httputil import HTTPServerRequest
+from whirlwind.httputil import HTTPHeaders, HTTPServerRequest
 from whirlwind.web.errors import HTTPError
 
 if TYPE_CHECKING:
@@ -45,13 +45,10 @@ class OriginsMixin:
         :raises HTTPError: 403.
         """
         headers = self.request.headers
+        if is_own_page(headers):
+            return
         origin = headers.get("Origin")
         site = headers.get("Sec-Fetch-Site")
-        if site is None:
-            if origin is None or is_origin_of_host(origin, headers.get("Host")):
-                return
-        elif site in _OWN_SITE:
-            return
         if origin is not None and self.check_trusted_origin(origin):
             return
         shown = None if origin is None else origin[:100]
@@ -61,6 +58,18 @@ class OriginsMixin:
         raise HTTPError(
             403, "Sec-Fetch-Site %s from origin %r not allowed", ascii(site[:60])[1:-1], shown
         )
+
+
+def is_own_page(headers: HTTPHeaders) -> bool:
+    """Whether a request plainly comes from a page of the same server, or from no page at all.
+
+    :arg headers: the request's.
+    """
+    origin = headers.get("Origin")
+    site = headers.get("Sec-Fetch-Site")
+    if site is None:
+        return origin is None or is_origin_of_host(origin, headers.get("Host"))
+    return site in _OWN_SITE
 
 
 def is_origin_of_host(origin: str, host: str | None) -> bool:

@@ -50,6 +50,7 @@ _EXECUTE: Final = 256
 _CLEAR: Final = 512
 _FINISH: Final = 1024
 EXECUTE_HOOK: Final = 256  # the same for other modules: C integers cannot be imported
+IN_METHOD: Final = 3
 _HOOKS: Final[dict[int, tuple[str, ...]]] = {
     _INITIALIZE: ("initialize",),
     _SET_DEFAULT_HEADERS: ("set_default_headers",),

@@ -16,7 +16,7 @@ import time
 from typing import Any
 
 from whirlwind.escape import utf8, xhtml_escape
-from whirlwind.util import _websocket_mask
+from whirlwind.protocol.masking import mask as _websocket_mask
 from whirlwind.web.arguments import ArgumentsMixin
 from whirlwind.web.cookies import CookiesMixin
 from whirlwind.web.errors import HTTPError

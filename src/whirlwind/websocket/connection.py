@@ -1,0 +1,560 @@
+"""One WebSocket connection, of either side, as an asyncio protocol.
+
+Theory of operation. The connection takes over the transport of the handshake. `data_received`
+pushes bytes into the frame parser and pulls events; a message is handed to the handler's
+``on_message`` in that same call stack, and what handlers write during one read event leaves in one
+write at its end. If a handler answers with something to wait for, nothing more is looked at until
+that is done: what arrives meanwhile stays in the parser, and past `limits.MAX_UNREAD_MESSAGES` the
+transport stops reading.
+
+A handler is anything with ``on_message``, ``on_ping``, ``on_pong``, ``on_ws_connection_close`` and
+``log_exception``. Its hooks run in the context that was current when the connection was opened.
+
+Deadlines (pings, pongs, the end of the closing handshake, a compressor's rest) are numbers that the
+hub's reaper compares with the clock; no timer is ever made for a connection.
+"""
+
+import asyncio
+import contextvars
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import whirlwind.protocol.frames as frames
+from whirlwind._public import start_values
+from whirlwind.gen import convert_yielded
+from whirlwind.log import app_log, gen_log
+from whirlwind.platform.eager import start_now
+from whirlwind.protocol import limits
+from whirlwind.protocol.errors import ProtocolError
+from whirlwind.protocol.websocket import FrameParser
+from whirlwind.server.hub import Hub
+from whirlwind.server.outlet import Outlet
+from whirlwind.websocket.errors import WebSocketClosedError
+from whirlwind.websocket.sender import FrameSender
+
+_MAX_MESSAGES: Final = limits.MAX_MESSAGES_PER_TURN
+_MAX_UNREAD: Final = limits.MAX_UNREAD_MESSAGES
+_MAX_UNSENT: Final = limits.MAX_UNSENT_BYTES
+_MAX_DISCARD: Final = limits.MAX_DISCARD
+
+_wall_clock: Final = time.time
+_Failure: Final = (Exception, asyncio.CancelledError)
+
+
+class WebSocketConnection(FrameSender):
+    """Frames in and out, the closing handshake, pings, and back-pressure."""
+
+    handler: Any
+    parser: FrameParser
+    close_code: int | None
+    close_reason: str | None
+    _owner: Any
+    _context: contextvars.Context
+    _waiting: Any
+    _closed_waiter: "asyncio.Future[None] | None"
+    _close_callbacks: list[Callable[[], object]] | None
+    _late_pong: bytes | None
+    _reading: bool
+    _eof: bool
+    _ended: bool
+    _resume_due: bool
+    _dropped: int
+    _unsent: int
+    _close_by: float
+    _next_ping: float
+    _pong_by: float
+    _ping_interval: float
+    _ping_timeout: float
+
+    def __init__(self, handler: Any, masks: bool) -> None:
+        """
+        :arg handler: who gets the messages.
+        :arg masks: whether frames go out masked: a client's do.
+        """
+        self.handler = handler
+        self.masks = masks
+        self.closed = True  # until `begin`
+        self._out = []
+
+    def begin(
+        self, hub: Hub, transport: Any, parser: FrameParser, deflater: Any, owner: Any
+    ) -> None:
+        """Take over a connection whose handshake is done, up to its last byte.
+
+        What is sent from now on is collected until `start`.
+
+        :arg hub: whose reaper watches the connection.
+        :arg transport: the connection.
+        :arg parser: for the peer's frames.
+        :arg deflater: a `deflate.Deflater`, or None.
+        :arg owner: what `Hub.connection_closed` is told of at the end; None for this connection.
+        """
+        Outlet.__init__(self, hub.loop, hub.done)
+        self.hub = hub
+        self.parser = parser
+        self.deflater = deflater
+        self._owner = owner
+        self._context = contextvars.copy_context()
+        self._reading = True
+        self.transport = transport
+        self.corked = True
+        hub.connections.add(self)
+        transport.set_protocol(self)
+
+    def start(self, opening: Any) -> None:
+        """Open: call the hook for that, then read what the peer sends.
+
+        What was sent before, what the hook sends and the answers to messages that came together
+        with the handshake leave in one write.
+
+        :arg opening: called without arguments; what it returns is waited for before any message is
+            looked at.
+        """
+        self._context.run(self._open, opening)
+
+    def _open(self, opening: Any) -> None:
+        try:
+            opened = opening()
+        except _Failure as error:
+            self._handler_failed(error)
+        else:
+            if opened is not None:
+                self._await(opened)
+        if self._waiting is None and self.parser.buffered():
+            self._advance()
+        elif not self.queued:
+            self.uncork()
+
+    # --- asyncio protocol -----------------------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        """Nothing: `begin` was there first."""
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the peer."""
+        if self._ended:
+            self._dropped += len(data)
+            if self._dropped > _MAX_DISCARD * 16:
+                self.transport.abort()
+            return
+        self.parser.receive(data)
+        if self._waiting is not None or self._resume_due:
+            if self.parser.buffered() > _MAX_UNREAD:
+                self._pause_reading()
+            return
+        self._unyielding = 0
+        self._context.run(self._advance)
+
+    def eof_received(self) -> bool:
+        """The peer will send no more; what it has sent is still handled."""
+        self._eof = True
+        if self._ended or self.tls_object() is not None:
+            return False
+        return self.parser.buffered() > 0 and (self._waiting is not None or self._resume_due)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection is gone, whoever ended it."""
+        self.fail(error)
+        self._ended = True
+        self.deadline = self.write_deadline = 0.0
+        self.parser.close()
+        self.hub.forget(self)
+        if self.queue is not None:
+            self.queue.clear()
+        try:
+            self._context.run(self._tell_closed)
+        finally:
+            self.deflater = self.queue = None
+            if self._waiting is None:
+                self.handler = None
+            self.hub.connection_closed(self if self._owner is None else self._owner)
+
+    def pause_writing(self) -> None:
+        """The transport's buffer is over its high-water mark."""
+        self.block()
+        self.write_deadline = self.hub.now() + self.hub.write_timeout
+        self._unsent = self.transport.get_write_buffer_size()
+
+    def resume_writing(self) -> None:
+        """The transport's buffer is below its low-water mark."""
+        self.write_deadline = 0.0
+        self.unblock()
+        if self._late_pong is not None and not self.close_sent:
+            self.send(self.encode(frames.PONG_FRAME, self._late_pong))
+        self._late_pong = None
+        if self.queue is not None:
+            self.queue.drain()
+        if not self._ended and (self.parser.buffered() or not self._reading):
+            self._resume_soon()
+
+    # --- what the peer sent ---------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Handle what the parser has until it is used up or something has to be waited for."""
+        self.corked = True
+        if not self.masks:
+            self.hub.note_request(self, _wall_clock())
+        try:
+            self._handle_events()
+        except ProtocolError as error:
+            self._refuse(error)
+        finally:
+            if self.hub.busy and self._out:
+                if not self.queued:
+                    self.queued = True
+                    self.hub.enqueue(self)
+            elif not self.queued:
+                self.uncork()
+
+    def _handle_events(self) -> None:
+        parser = self.parser
+        count = 0
+        while not self._ended:
+            event = parser.next_event()
+            if event == frames.MESSAGE:
+                self._deliver(parser.take())
+            elif event == frames.NEED_DATA:
+                break
+            elif event == frames.MORE:
+                self._resume_soon()
+                return
+            else:
+                self._control(event)
+            if self._waiting is not None or not parser.buffered():
+                break
+            count += 1
+            if count >= _MAX_MESSAGES:
+                self._resume_soon()
+                return
+            if self._blocked and self.transport.get_write_buffer_size() > _MAX_UNSENT:
+                self._pause_reading()
+                return  # until resume_writing()
+        if self._eof and not self._ended and self._waiting is None:
+            self._end()
+
+    def _deliver(self, message: Any) -> None:
+        try:
+            result = self.handler.on_message(message)
+        except _Failure as error:
+            self._handler_failed(error)
+            return
+        if result is not None and result is not self.done:
+            self._await(result)
+
+    def _control(self, event: int) -> None:
+        if event == frames.CLOSE:
+            self._receive_close()
+            return
+        data = self.parser.take()
+        try:
+            if event == frames.PING:
+                if not self.close_sent:
+                    self._pong(data)
+                result = self.handler.on_ping(data)
+            else:
+                if self._pong_by:
+                    self._pong_by = 0.0
+                    self.set_deadline()
+                result = self.handler.on_pong(data)
+        except _Failure as error:
+            self._handler_failed(error)
+            return
+        if result is not None and result is not self.done:
+            self._await(result)
+
+    def _pong(self, data: bytes) -> None:
+        if self._blocked:
+            # RFC 6455 section 5.5.3: the newest ping is the one that has to be answered.
+            self._late_pong = data
+        else:
+            self.send(self.encode(frames.PONG_FRAME, data))
+
+    def _await(self, result: Any) -> None:
+        """A hook has answered with something to wait for: handle nothing more until it is done."""
+        try:
+            future: Any
+            if asyncio.iscoroutine(result):
+                future = start_now(result, self.loop)
+            else:
+                future = convert_yielded(result)
+        except _Failure as error:
+            self._handler_failed(error)
+            return
+        if future.done():
+            self._check(future)
+        else:
+            self._waiting = future
+            future.add_done_callback(self._waited)
+
+    def _check(self, future: Any) -> bool:
+        """Whether a hook's coroutine ended well; otherwise the connection does not go on."""
+        error = asyncio.CancelledError() if future.cancelled() else future.exception()
+        if error is None:
+            return True
+        self._context.run(self._handler_failed, error)
+        return False
+
+    def _waited(self, future: Any) -> None:
+        self._waiting = None
+        good = self._check(future)
+        if self.closed:
+            self.handler = None
+        elif good:
+            self._go_on()
+
+    def _resume_soon(self) -> None:
+        if not self._resume_due:
+            self._resume_due = True
+            self.loop.call_soon(self._resume, context=self.hub.context)
+
+    def _resume(self) -> None:
+        self._resume_due = False
+        if not self.closed and self._waiting is None:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if self._ended:
+            return
+        self._unyielding = 0
+        if self.parser.buffered() or self._eof:
+            self._context.run(self._advance)
+        if self._waiting is None and not self._resume_due:
+            self._resume_reading()
+
+    def _handler_failed(self, error: BaseException) -> None:
+        """A hook raised: log it, and tell the peer that it is not its fault (RFC 6455: 1011)."""
+        if self.closed and isinstance(error, WebSocketClosedError):
+            return  # a coroutine that wrote to a peer that has left meanwhile
+        self._log_exception(error)
+        self._break_off(1011, "internal error")
+
+    def _log_exception(self, error: BaseException) -> None:
+        try:
+            self.handler.log_exception(type(error), error, error.__traceback__)
+        except Exception:
+            app_log.error("Error in exception logger", exc_info=True)
+
+    # --- closing --------------------------------------------------------------------------------
+
+    def _refuse(self, error: ProtocolError) -> None:
+        """The peer broke the protocol (RFC 6455 section 7.1.7)."""
+        gen_log.info("Closing a WebSocket connection from %s: %s", self.peer_name(), error.reason)
+        self._break_off(error.code, error.reason)
+
+    def _break_off(self, code: int, reason: str) -> None:
+        """Say why, and end the connection without waiting for the peer to agree."""
+        if self._ended or self.closed:
+            return
+        if not self.close_sent:
+            self._send_close(frames.close_payload(code, reason))
+        self._end()
+
+    def _receive_close(self) -> None:
+        parser = self.parser
+        self.close_received = True
+        self.close_code = parser.code or None
+        self.close_reason = parser.reason or None
+        if not self.close_sent:
+            self._send_close(frames.close_payload(self.close_code, None))
+        if self.masks:
+            # Section 7.1.1: the server closes the connection first.
+            self._close_by = self.hub.now() + limits.CLOSE_TIMEOUT
+            self.set_deadline()
+        else:
+            self._end()
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Begin the closing handshake, unless it has begun (section 7.1.2).
+
+        :arg code: 1000, another registered one, or 3000 to 4999; None for none.
+        :arg reason: a text of at most 123 bytes.
+        :raises ValueError: a code or reason that can not be sent.
+        """
+        if self.close_sent or self.is_gone():
+            return
+        self._send_close(frames.close_payload(code, reason))
+        self._close_by = self.hub.now() + limits.CLOSE_TIMEOUT
+        self.set_deadline()
+
+    def _send_close(self, payload: bytes) -> None:
+        if self.queue is not None:
+            self.queue.drain_all()
+        self.close_sent = True
+        self.send(self.encode(frames.CLOSE_FRAME, payload))
+
+    def _end(self) -> None:
+        """Send what is left, then close; what the peer still sends is read and dropped.
+
+        Closing with unread bytes makes the kernel reset the connection, and a reset can destroy
+        the close frame that says why.
+        """
+        if self._ended:
+            return
+        self._ended = True
+        self.flush()
+        self.shut = True
+        self.parser.close()
+        if (
+            self._eof
+            or self.close_received
+            or not self.transport.can_write_eof()
+            or self.transport.is_closing()
+        ):
+            self.transport.close()
+            self._close_by = self.hub.now() + limits.CLOSE_TIMEOUT
+        else:
+            self.transport.write_eof()
+            self._close_by = self.hub.now() + limits.LINGER_TIMEOUT
+            self._resume_reading()
+        self.set_deadline()
+
+    def begin_drain(self) -> None:
+        """The server stops: tell the peer that this end goes away (section 7.4.1)."""
+        self.draining = True
+        self.close(1001, None)
+
+    def is_idle(self) -> bool:
+        """Whether the connection could be closed without losing anything: its peer decides."""
+        return False
+
+    def _tell_closed(self) -> None:
+        try:
+            self.handler.on_ws_connection_close(self.close_code, self.close_reason)
+        except _Failure as error:
+            self._log_exception(error)
+        waiter = self._closed_waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+        for callback in self._close_callbacks or ():
+            self.loop.call_soon(callback)
+        self._close_callbacks = None
+
+    def add_close_callback(self, callback: Callable[[], object]) -> None:
+        """Call ``callback`` without arguments when the connection is gone."""
+        if self.closed:
+            self.loop.call_soon(callback)
+        else:
+            self._close_callbacks = [*(self._close_callbacks or ()), callback]
+
+    def wait_closed(self) -> Awaitable[None]:
+        """An awaitable that is done when the connection is gone and its handler knows."""
+        if self._closed_waiter is None:
+            if self.closed:
+                return self.done
+            self._closed_waiter = self.loop.create_future()
+        return asyncio.shield(self._closed_waiter)
+
+    # --- deadlines ------------------------------------------------------------------------------
+
+    def ping_every(self, interval: float, timeout: float) -> None:
+        """Send pings from now on.
+
+        :arg interval: seconds between two of them.
+        :arg timeout: seconds in which a pong has to come; 0 for no matter when.
+        """
+        self._ping_interval = interval
+        self._ping_timeout = timeout
+        self._next_ping = self.hub.now() + interval
+        self.set_deadline()
+        self.hub.watch_closely(timeout if 0 < timeout < interval else interval)
+
+    def set_deadline(self) -> None:
+        """Tell the reaper when to look at this connection next."""
+        deadline = self._close_by
+        if not deadline:
+            for other in (self._next_ping, self._pong_by, self._rest_at):
+                if other and (not deadline or other < deadline):
+                    deadline = other
+        self.deadline = deadline
+        if deadline:
+            self.hub.reaper_needed()
+
+    def expire(self, now: float) -> None:
+        """The reaper's call: some deadline may have passed.
+
+        :arg now: the loop's time, in seconds.
+        """
+        if self.write_deadline and now >= self.write_deadline:
+            left = self.transport.get_write_buffer_size()
+            if left >= self._unsent:
+                gen_log.info("Closing a connection from %s that does not read", self.peer_name())
+                self.transport.abort()
+                return
+            self._unsent = left
+            self.write_deadline = now + self.hub.write_timeout
+        if not self.deadline or now < self.deadline:
+            return
+        if self._close_by:
+            self.deadline = 0.0
+            self.transport.abort()
+            return
+        if self._pong_by and now >= self._pong_by:
+            self._pong_by = self._next_ping = 0.0
+            self.close(None, "ping timed out")
+        if self._next_ping and now >= self._next_ping:
+            self._next_ping = now + self._ping_interval
+            if not self._blocked:  # else `write_deadline` watches the peer
+                self.send(self.encode(frames.PING_FRAME, b""))
+                if self._ping_timeout and not self._pong_by:
+                    self._pong_by = now + self._ping_timeout
+        if self._rest_at and now >= self._rest_at:
+            busy = self.deflater is not None and self.deflater.rest()
+            self._rest_at = now + limits.COMPRESSOR_IDLE if busy else 0.0
+        self.set_deadline()
+
+    # --- facts ----------------------------------------------------------------------------------
+
+    def tls_object(self) -> Any:
+        """The TLS object of the connection, or None."""
+        return None if self.transport is None else self.transport.get_extra_info("ssl_object")
+
+    def peer_name(self) -> str:
+        """The peer for a line in the log."""
+        found = None if self.transport is None else self.transport.get_extra_info("peername")
+        return str(found[0]) if isinstance(found, tuple) and found else "a local socket"
+
+    # --- reading on and off ---------------------------------------------------------------------
+
+    def _pause_reading(self) -> None:
+        if self._reading and not self.closed:
+            self._reading = False
+            self.transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if not self._reading and not self.closed:
+            self._reading = True
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
+
+
+start_values(
+    WebSocketConnection,
+    parser=None,
+    close_code=None,
+    close_reason=None,
+    transport=None,
+    corked=False,
+    shut=False,
+    queued=False,
+    deadline=0.0,
+    write_deadline=0.0,
+    _owner=None,
+    _context=None,
+    _reading=False,
+    _eof=False,
+    _ended=False,
+    _resume_due=False,
+    _waiting=None,
+    _late_pong=None,
+    _closed_waiter=None,
+    _close_callbacks=None,
+    _dropped=0,
+    _unsent=0,
+    _close_by=0.0,
+    _next_ping=0.0,
+    _pong_by=0.0,
+    _ping_interval=0.0,
+    _ping_timeout=0.0,
+    _unyielding=0,
+)

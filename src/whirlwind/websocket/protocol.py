@@ -1,0 +1,271 @@
+"""The connection of a handler: `WebSocketProtocol13` over its compiled base."""
+
+import abc
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any
+
+from whirlwind._public import claim
+from whirlwind.log import gen_log
+from whirlwind.protocol import extensions, limits
+from whirlwind.protocol.websocket import FrameParser
+from whirlwind.server.exchange import Exchange
+from whirlwind.websocket import handshake
+from whirlwind.websocket.connection import WebSocketConnection
+from whirlwind.websocket.stream import ConnectionStream
+
+if TYPE_CHECKING:
+    from whirlwind.websocket.handler import WebSocketHandler
+
+
+class WebSocketParams:
+    """What a connection is to be like.
+
+    :arg ping_interval: seconds between pings, None for no pings.
+    :arg ping_timeout: seconds in which a pong has to come; the interval by default.
+    :arg max_message_size: bytes of one message.
+    :arg compression_options: None for no compression, otherwise its options.
+    """
+
+    def __init__(
+        self,
+        ping_interval: float | None = None,
+        ping_timeout: float | None = None,
+        max_message_size: int = limits.MAX_MESSAGE_SIZE,
+        compression_options: dict[str, Any] | None = None,
+    ) -> None:
+        self.ping_interval = ping_interval
+        self.ping_timeout = ping_timeout
+        self.max_message_size = max_message_size
+        self.compression_options = compression_options
+
+
+class WebSocketProtocol(abc.ABC):
+    """A version of the WebSocket protocol, as far as handlers see it."""
+
+    handler: Any
+
+    @abc.abstractmethod
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Begin the closing handshake."""
+
+    @abc.abstractmethod
+    def is_closing(self) -> bool:
+        """Whether the connection is closed or closing."""
+
+    @abc.abstractmethod
+    async def accept_connection(self, handler: "WebSocketHandler") -> None:
+        """Answer the request of a handler, and return when the connection has ended."""
+
+    @abc.abstractmethod
+    def write_message(
+        self, message: str | bytes | dict[str, Any], binary: bool = False
+    ) -> Awaitable[None]:
+        """Send a message."""
+
+    @property
+    @abc.abstractmethod
+    def selected_subprotocol(self) -> str | None:
+        """The subprotocol that was agreed on."""
+
+    @abc.abstractmethod
+    def write_ping(self, data: bytes) -> Any:
+        """Send a ping."""
+
+    @abc.abstractmethod
+    def start_pinging(self) -> None:
+        """Send pings from now on."""
+
+    @abc.abstractmethod
+    def set_nodelay(self, x: bool) -> None:
+        """Send small messages at once."""
+
+
+class WebSocketProtocol13(WebSocketConnection, WebSocketProtocol):
+    """The protocol of RFC 6455, which calls itself version 13.
+
+    :arg handler: who gets the messages: see `whirlwind.websocket.connection`.
+    :arg mask_outgoing: whether frames go out masked: True for a client's.
+    :arg params: what the connection is to be like.
+
+    :ivar close_code: int or None, the code of the peer's close frame.
+    :ivar close_reason: str or None, its reason.
+    """
+
+    # The first byte of a frame (RFC 6455 section 5.2).
+    FIN = 0x80
+    RSV1 = 0x40
+    RSV2 = 0x20
+    RSV3 = 0x10
+    RSV_MASK = RSV1 | RSV2 | RSV3
+    OPCODE_MASK = 0x0F
+
+    def __init__(self, handler: Any, mask_outgoing: bool, params: WebSocketParams) -> None:
+        super().__init__(handler, mask_outgoing)
+        self.mask_outgoing = mask_outgoing
+        self.params = params
+        self._selected_subprotocol: str | None = None
+        self._stream: ConnectionStream | None = None
+
+    # --- opening --------------------------------------------------------------------------------
+
+    @staticmethod
+    def compute_accept_value(key: str | bytes) -> str:
+        """``Sec-WebSocket-Accept`` for a ``Sec-WebSocket-Key`` (section 4.2.2)."""
+        return handshake.accept_value(key)
+
+    async def accept_connection(self, handler: "WebSocketHandler") -> None:
+        """Answer the request of a handler, call its `open`, and return when all has ended."""
+        if self.accept(handler):
+            await self.wait_closed()
+
+    def accept(self, handler: "WebSocketHandler") -> bool:
+        """Answer the request of a handler and call its `open`.
+
+        :returns: whether there is a connection now; otherwise the handler has answered why not.
+        """
+        request = handler.request
+        try:
+            key = handshake.check_key(request.headers)
+        except ValueError as error:
+            return decline(handler, 400, str(error))
+        self._choose_subprotocol(handler)
+        deflater = inflater = None
+        offers = request.headers.get("Sec-WebSocket-Extensions")
+        options = self.params.compression_options
+        if offers and options is not None:
+            wanted = handshake.compression(options)
+            agreed = extensions.accept(offers, wanted)
+            if agreed is not None:
+                deflater, inflater = agreed[0].pair(wanted, server=True)
+                handler.set_header("Sec-WebSocket-Extensions", agreed[1])
+        parser = FrameParser(True, self.params.max_message_size, inflater)
+
+        def succeed(out: list[bytes], rest: bytes) -> None:
+            self.begin(server.site, server.transport, parser, deflater, server)
+            for piece in out:
+                self.send(piece)
+            if rest:
+                parser.receive(rest)
+
+        exchange = request.connection
+        server: Any = exchange.conn if isinstance(exchange, Exchange) else None
+        if server is None or not server.upgrade(succeed):
+            return decline(handler, 400, "This connection can not be upgraded")
+        handler.clear_header("Content-Type")
+        handler.set_status(101)
+        handler.set_header("Upgrade", "websocket")
+        handler.set_header("Connection", "Upgrade")
+        handler.set_header("Sec-WebSocket-Accept", handshake.accept_value(key))
+        handler._transforms = []
+        handler.finish()
+        if self.closed:
+            return False  # the client has left
+        self.start_pinging()
+        self.start(handler._ww_open)
+        return True
+
+    def _choose_subprotocol(self, handler: "WebSocketHandler") -> None:
+        offered = handshake.tokens(handler.request.headers.get("Sec-WebSocket-Protocol", ""))
+        chosen = handler.select_subprotocol(offered)
+        if chosen:
+            if chosen not in offered:
+                raise ValueError(
+                    f"select_subprotocol() chose {chosen!r}, which the client did not offer"
+                )
+            handler.set_header("Sec-WebSocket-Protocol", chosen)
+            self._selected_subprotocol = chosen
+
+    @property
+    def selected_subprotocol(self) -> str | None:
+        """The subprotocol that was agreed on."""
+        return self._selected_subprotocol
+
+    # --- pings ----------------------------------------------------------------------------------
+
+    @property
+    def ping_interval(self) -> float:
+        """Seconds between two pings; 0 for no pings."""
+        return self.params.ping_interval or 0.0
+
+    @property
+    def ping_timeout(self) -> float:
+        """Seconds in which a pong has to come; 0 for no matter when."""
+        timeout = self.params.ping_timeout
+        interval = self.ping_interval
+        if timeout is None:
+            return interval
+        if timeout > interval > 0:
+            _warn_of_timeout(timeout, interval)
+            return interval
+        return timeout
+
+    def start_pinging(self) -> None:
+        """Send pings from now on, if there is an interval for them."""
+        if self.ping_interval > 0:
+            self.ping_every(self.ping_interval, self.ping_timeout)
+
+    @staticmethod
+    def ping_sleep_time(*, last_ping_time: float, interval: float, now: float) -> float:
+        """Seconds from ``now`` until the next ping is due, ``interval`` after the last one."""
+        return max(0.0, last_ping_time + interval - now)
+
+    async def periodic_ping(self) -> None:
+        """Send pings until the connection is closed."""
+        self.start_pinging()
+        await self.wait_closed()
+
+    # --- what handlers use ----------------------------------------------------------------------
+
+    @property
+    def client_terminated(self) -> bool:
+        """Whether the peer has closed its side."""
+        return self.close_received or self.closed
+
+    @property
+    def server_terminated(self) -> bool:
+        """Whether this side has sent its close frame."""
+        return self.close_sent
+
+    @property
+    def stream(self) -> ConnectionStream:
+        """The connection as far as it is a stream."""
+        if self._stream is None:
+            self._stream = ConnectionStream(self)
+        return self._stream
+
+    def set_nodelay(self, x: bool) -> None:
+        """Send small messages at once (True) or let the kernel join them; TCP only."""
+        self.stream.set_nodelay(x)
+
+    def on_connection_close(self) -> None:
+        """Drop the connection."""
+        self.abort()
+
+
+_warned = False
+
+
+def _warn_of_timeout(timeout: float, interval: float) -> None:
+    global _warned
+    if not _warned:
+        _warned = True
+        gen_log.warning(
+            "websocket_ping_timeout (%s s) is longer than websocket_ping_interval (%s s), which is "
+            "used for both",
+            timeout,
+            interval,
+        )
+
+
+def decline(handler: "WebSocketHandler", status: int, message: str) -> bool:
+    """Answer a request that does not become a WebSocket.
+
+    :returns: False.
+    """
+    handler.set_status(status)
+    handler.set_header("Content-Type", "text/plain; charset=UTF-8")
+    handler.finish(message)
+    return False
+
+
+claim("whirlwind.websocket", WebSocketProtocol, WebSocketProtocol13)
