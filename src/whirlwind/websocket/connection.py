@@ -275,7 +275,9 @@ class WebSocketConnection(FrameSender):
         try:
             future: Any
             if asyncio.iscoroutine(result):
-                future = start_now(result, self.loop)
+                future = start_now(result, self.loop, self._context)
+                if future is None:
+                    return  # it has ended well
             else:
                 future = convert_yielded(result)
         except _Failure as error:
