@@ -28,6 +28,7 @@ from whirlwind.server.callback import CallbackApplication
 from whirlwind.server.http1 import ServerConnection
 from whirlwind.server.proxy import apply_proxy_fields
 from whirlwind.server.site import DirectApplication, Site
+from whirlwind.server.tls import log_failed_handshakes
 from whirlwind.tcpserver import TCPServer
 from whirlwind.util import Configurable
 
@@ -150,6 +151,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         context = None
         if self.ssl_options is not None:
             context = ssl_options_to_context(self.ssl_options, server_side=True)
+            log_failed_handshakes(context)
         factory = functools.partial(ServerConnection, site)
         for sock in sockets:
             fd = sock.fileno()

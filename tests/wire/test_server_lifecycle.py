@@ -338,7 +338,28 @@ def test_tls_client_that_trusts_nobody(serve, logs):
         server.connect(context=ssl.create_default_context())
     server.turn()
     assert logs.tracebacks() == []
+    (line,) = logs.lines("general")
+    assert line.startswith("SSL Error: [SSL: TLSV1_ALERT_UNKNOWN_CA]")
     assert logs.lines(level=logging.ERROR) == []
+
+
+def test_a_failed_handshake_is_one_line(serve, logs):
+    server = serve(Hello, ssl_options=CERTIFICATE)
+    with server.connect() as connection:
+        connection.send(build())
+        connection.reader.rest()
+    (line,) = logs.lines("general", logging.WARNING)
+    assert line.startswith("SSL Error: [SSL: HTTP_REQUEST]")
+
+
+def test_a_context_that_makes_its_own_objects_keeps_them(serve):
+    class Mine(ssl.SSLObject):
+        pass
+
+    context = server_context()
+    context.sslobject_class = Mine
+    serve(Hello, ssl_options=context)
+    assert context.sslobject_class is Mine
 
 
 @pytest.mark.parametrize("how", ["close", "abort"])

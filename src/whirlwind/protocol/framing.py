@@ -45,7 +45,7 @@ def field_error(data: bytes, pos: int, stop: int) -> str:
     if data[stop] == 32 or data[stop] == 9:
         return "white space between field name and colon"
     if data[stop] == 13:
-        return "field line without colon"
+        return "no colon in header line"
     return "malformed field name"
 
 
@@ -308,16 +308,18 @@ class BodyParser:
         """``chunk-size [ chunk-ext ]`` (RFC 9112 section 7.1.1); extensions are only checked."""
         digits = scan.span_hex(data, pos, end)
         if digits == pos or digits - pos > limits.MAX_CHUNK_DIGITS:
-            raise ProtocolError(400, "malformed chunk size")
+            raise ProtocolError(400, "invalid chunk size")
         size = int(data[pos:digits], 16)
         if size >= 0x7FFFFFFFFFFFFFFF:
-            raise ProtocolError(400, "malformed chunk size")
+            raise ProtocolError(400, "invalid chunk size")
         if digits != end:
             self._extension_size += end - digits
             if self._extension_size > limits.MAX_CHUNK_EXTENSIONS:
                 raise ProtocolError(400, "too many chunk extensions")
             if not _EXTENSIONS.fullmatch(data, digits, end):
-                raise ProtocolError(400, "malformed chunk extension")
+                odd = data[digits] not in b";\t "
+                what = "invalid chunk size" if odd else "malformed chunk extension"
+                raise ProtocolError(400, what)
         if size > self.max_body_size - self._body_size:
             raise ProtocolError(413, "chunked body too large")
         return size

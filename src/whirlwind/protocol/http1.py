@@ -45,6 +45,7 @@ _FRAMED_HERE: Final = 1 << scan.CONTENT_LENGTH | 1 << scan.TRANSFER_ENCODING
 _CHUNKED = {b"chunked"}
 _CODING_LIST = re.compile(TOKEN_CHARS + rb"(?:[ \t]*,[ \t]*" + TOKEN_CHARS + rb")*")
 _IP_LITERAL = re.compile(rb"[0-9A-Fa-f:.]{2,45}|[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+;=:]+")
+_NO_LENGTH: Final = "Only integer Content-Length is allowed"
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]\r\n")
 _ABSOLUTE = re.compile(r"https?://([^/?@]+)(?=[/?]|\Z)", re.IGNORECASE)
 
@@ -195,7 +196,7 @@ class MessageParser(BodyParser):
             coding = data[pos:end].lower()
             if coding != b"chunked":
                 if _is_coding_list(coding) and set(re.findall(TOKEN_CHARS, coding)) != _CHUNKED:
-                    raise ProtocolError(501, "unknown transfer coding")
+                    raise ProtocolError(501, "Unsupported Transfer-Encoding")
                 raise ProtocolError(400, "malformed Transfer-Encoding")
             head.chunked = True
         elif field == scan.EXPECT:
@@ -208,23 +209,25 @@ class MessageParser(BodyParser):
 
     def _odd_length(self, head: Head, value: bytes) -> None:
         """Content-Length is not one number of a sensible size."""
-        raise ProtocolError(400, "malformed Content-Length")
+        listed = b"," in value
+        what = "Multiple unequal Content-Lengths" if listed else _NO_LENGTH
+        raise ProtocolError(400, what)
 
     def _host(self, data: bytes, pos: int, end: int) -> None:
         """Host is uri-host [":" port] and, for us, never empty (RFC 9110 section 7.2)."""
         if pos < end and data[pos] == 91:
             close = data.find(b"]", pos, end)
             if close < 0 or not _is_ip_literal(data[pos + 1 : close]):
-                raise ProtocolError(400, "malformed Host")
+                raise ProtocolError(400, "Invalid Host header")
             after = close + 1
         else:
             after = scan.span_host(data, pos, end)
             if after == pos:
-                raise ProtocolError(400, "malformed Host" if pos < end else "empty Host")
+                raise ProtocolError(400, "Invalid Host header" if pos < end else "empty Host")
         if after < end and (
             data[after] != 58 or end - after > 6 or scan.span_digits(data, after + 1, end) != end
         ):
-            raise ProtocolError(400, "malformed Host")
+            raise ProtocolError(400, "Invalid Host header")
 
     def _connection(self, head: Head, value: bytes) -> None:
         if value == b"keep-alive":
@@ -246,10 +249,10 @@ class RequestParser(MessageParser):
     def _parse_start_line(self, data: bytes, pos: int, end: int) -> int:
         space = scan.span_token(data, pos, end)
         if space == pos or data[space] != 32:
-            raise ProtocolError(400, "malformed request method")
+            raise ProtocolError(400, "Malformed HTTP request line: method")
         target_end = scan.span_target(data, space + 1, end)
         if target_end == space + 1 or data[target_end] != 32:
-            raise ProtocolError(400, "malformed request target")
+            raise ProtocolError(400, "Malformed HTTP request line: target")
         # "HTTP/1.1" and its CR; the head has at least a CR LF CR LF after `end`.
         version = data[target_end + 1 : target_end + 11]
         head = RequestHead()
@@ -268,7 +271,7 @@ class RequestParser(MessageParser):
                 raise ProtocolError(505, "HTTP version not supported")
             head.minor = 1  # RFC 9110 section 2.5: an unknown 1.x is served as the 1.1 we know
         else:
-            raise ProtocolError(400, "malformed HTTP version")
+            raise ProtocolError(400, "Malformed HTTP request line: version")
         self.head = head
         return target_end + 9
 
@@ -302,7 +305,7 @@ class RequestParser(MessageParser):
             return
         found = _ABSOLUTE.match(head.target)
         if found is None:
-            raise ProtocolError(400, "malformed request target")
+            raise ProtocolError(400, "Malformed HTTP request line: target")
         # Section 3.2.2: the authority of the target replaces Host. A Host that says otherwise is
         # how two servers in a row come to see two different requests.
         host = head.get(b"host")
@@ -355,7 +358,7 @@ class ResponseParser(MessageParser):
         """A list of equal numbers is the number (RFC 9110 section 8.6): proxies made it so."""
         numbers = {number.strip(b" \t") for number in value.split(b",")}
         if not all(_is_length(number) for number in numbers):
-            raise ProtocolError(400, "malformed Content-Length")
+            raise ProtocolError(400, _NO_LENGTH)
         if len(numbers) > 1:
             raise ProtocolError(400, "Multiple unequal Content-Lengths")
         head.content_length = int(numbers.pop())

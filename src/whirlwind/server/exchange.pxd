@@ -29,6 +29,7 @@ cdef class ExchangeBase:
     cdef bint _chunked
     cdef long long _left
     cdef public object _close_callback
+    cdef public object _view
 
     cpdef object attach(self, Outlet conn, object method, int minor, bint keep_alive)
     cpdef bint is_finished(self)
@@ -43,6 +44,7 @@ cdef class ExchangeBase:
     cdef object _count(self, long long size)
     cdef object _too_short(self)
     cpdef object send_body(self, bytes chunk)
+    cpdef object send_raw(self, bytes data)
     cpdef object end(self)
     cpdef bint is_lost(self)
     cpdef object cut(self)

@@ -51,6 +51,7 @@ class ExchangeBase:
     _chunked: bool
     _left: int
     _close_callback: Callable[[], object] | None
+    _view: Any
 
     def attach(self, conn: Outlet, method: str, minor: int, keep_alive: bool) -> None:
         """Begin: ``method``, ``minor`` and ``keep_alive`` are the request head's."""
@@ -189,6 +190,15 @@ class ExchangeBase:
             self.conn.send(self._frame(chunk))
         return self.conn.written()
 
+    def send_raw(self, data: bytes) -> Awaitable[None]:
+        """Send bytes of an answer whose head the application writes as well.
+
+        Nobody knows here where it ends, so the connection will.
+        """
+        self._state = _HEAD_SENT
+        self.keep_alive = False
+        return self.send_body(data)
+
     def end(self) -> None:
         """Finish the answer."""
         if self._state != _HEAD_SENT:
@@ -226,6 +236,7 @@ class ExchangeBase:
         self.receiver = self.owner = self.request = self.backlog = None
         self.pieces = None
         self._close_callback = None
+        self._view = None
 
     def lost(self) -> None:
         """The peer went away before the answer was finished."""
@@ -255,6 +266,7 @@ start_values(
     request_done=False,
     discarded=0,
     continue_due=False,
+    _view=None,
     _state=0,
     _gone=False,
     _chunked=False,
@@ -299,10 +311,16 @@ class Exchange(ExchangeBase, HTTPConnection):
     def write(self, chunk: bytes) -> Any:
         """Write bytes of the response's body.
 
+        Before `write_headers` these may be a response with its status line and all, as programs
+        wrote them until Tornado 4.0; the connection closes after it.
+
         :returns: an awaitable that is done when the data was handed to the operating system.
         :raises HTTPOutputError: more than Content-Length says, or no response is under way.
         """
-        return self.send_body(bytes(chunk))
+        data = bytes(chunk)
+        if self._state == _FRESH and data.startswith(b"HTTP/1."):
+            return self.send_raw(data)
+        return self.send_body(data)
 
     def finish(self) -> None:
         """Say that the body is complete.
@@ -310,6 +328,16 @@ class Exchange(ExchangeBase, HTTPConnection):
         :raises HTTPOutputError: fewer bytes than Content-Length said; the connection is closed.
         """
         self.end()
+
+    @property
+    def stream(self) -> Any:
+        """The connection as a stream; to read from it or write to it detaches it."""
+        view = self._view
+        if view is None:
+            from whirlwind.server.stream_view import StreamView
+
+            view = self._view = StreamView(self)
+        return view
 
     def set_close_callback(self, callback: Callable[[], object] | None) -> None:
         """Call ``callback`` without arguments if the peer goes away before the response is sent."""

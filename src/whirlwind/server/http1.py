@@ -448,7 +448,7 @@ class ServerConnection(Outlet):
     def _refuse(self, error: ProtocolError) -> None:
         """Answer a broken request once, and never interpret another byte of its connection."""
         gen_log.info(
-            "Malformed HTTP request from %s: %s%s",
+            "Malformed HTTP message from %s: %s%s",
             self.remote_ip,
             error.reason,
             refusal.excerpt(self.parser.excerpt),
@@ -543,9 +543,9 @@ class ServerConnection(Outlet):
             elif self.is_idle():
                 self.close()
             elif self.exchange is None:
-                self._refuse(ProtocolError(408, "timeout while reading a head"))
+                self._refuse(ProtocolError(408, "Timeout reading head"))
             elif not self.exchange.request_done:
-                self._refuse(ProtocolError(408, "timeout while reading a body"))
+                self._refuse(ProtocolError(408, "Timeout reading body"))
 
     def detach(self) -> Any:
         """Hand the connection over as an `IOStream`, with every byte that was not parsed."""
