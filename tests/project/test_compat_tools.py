@@ -188,9 +188,14 @@ def test_a_worker_runs_a_module_and_its_children_have_the_suite_too(tmp_path) ->
 
 
 @pytest.mark.parametrize(
-    "statement", ["import tornado.no_such", "from tornado import no_such"], ids=["import", "from"]
+    ("statement", "absent"),
+    [
+        ("import tornado.no_such", "tornado.no_such"),
+        ("from tornado import no_such", "tornado.no_such"),
+        ("from tornado.log import no_such", "tornado.log.no_such"),
+    ],
 )
-def test_a_worker_names_the_module_that_is_absent(tmp_path, statement: str) -> None:
+def test_a_worker_names_what_is_absent(tmp_path, statement: str, absent: str) -> None:
     (tmp_path / "__init__.py").touch()
     (tmp_path / "some_test.py").write_text(statement)
-    assert run_worker(tmp_path, "some_test")[0]["absent"] == "tornado.no_such"
+    assert run_worker(tmp_path, "some_test")[0]["absent"] == absent

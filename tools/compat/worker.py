@@ -113,11 +113,11 @@ def allow_missing_names(module: str, seen: set[str]) -> None:
 
 
 def absent_module(error: BaseException) -> str | None:
-    """Return the module of ours that an import asked for and that is not there."""
+    """Return the module of ours, or the name in one, that an import asked for and did not find."""
     if isinstance(error, ModuleNotFoundError):
         return error.name
-    found = re.match(r"cannot import name '(\w+)' from 'whirlwind'", str(error))
-    return f"tornado.{found[1]}" if found and isinstance(error, ImportError) else None
+    found = re.match(r"cannot import name '(\w+)' from 'whirlwind([\w.]*)'", str(error))
+    return f"tornado{found[2]}.{found[1]}" if found and isinstance(error, ImportError) else None
 
 
 def main(name: str, results: str, seconds: str) -> None:
