@@ -20,6 +20,7 @@ COMPILED: tuple[str, ...] = (
     "whirlwind.protocol.headers",
     "whirlwind.protocol.multipart",
     "whirlwind.protocol.websocket",
+    "whirlwind.protocol.markup",
     "whirlwind.httputil.storage",
     "whirlwind.server.outlet",
     "whirlwind.server.exchange",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, overload
 from urllib.parse import quote, quote_plus
 
+from whirlwind.protocol.markup import escape_markup
 from whirlwind.protocol.urlencoded import TooManyFields, parse_fields, percent_decode
 
 __all__ = [
@@ -96,8 +97,7 @@ def xhtml_escape(value: str | bytes) -> str:
 
     :arg value: str or UTF-8 bytes.
     """
-    text = to_unicode(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return text.replace('"', "&quot;").replace("'", "&#x27;")
+    return escape_markup(to_unicode(value))
 
 
 def xhtml_unescape(value: str | bytes) -> str:

@@ -3,6 +3,7 @@
 import collections
 import doctest
 import enum
+import html
 import json
 import re
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whirlwind import escape
+from whirlwind.protocol import markup, scan
 
 
 class TestStrings:
@@ -137,6 +139,61 @@ class TestMarkup:
                 )
         with pytest.raises(TypeError):
             escape.json_encode({1: {2}})
+
+
+class TestValuesOnPages:
+    """The core that templates and `xhtml_escape` share, compiled or not."""
+
+    # Strings of one, two and four bytes a character, and of US-ASCII.
+    texts = st.one_of(
+        st.text(st.sampled_from(alphabet), max_size=40)
+        for alphabet in ("&<>\"'ab", "&<é\xff\x80", "'\u20acx\u0100", '"\U0001f300&\0')
+    )
+
+    @given(text=texts | st.text())
+    def test_as_the_standard_library_escapes(self, text: str) -> None:
+        expected = html.escape(text)
+        assert markup.escape_markup(text) == expected
+        assert scan.escape_markup(text) == expected
+        assert markup.escaped(text) == expected
+        if expected == text:
+            assert markup.escape_markup(text) is text
+
+    @pytest.mark.parametrize("alphabet", ["<", "a<", "é<", "\u20ac<", "\U0001f300<"])
+    def test_long_texts(self, alphabet: str) -> None:
+        for size in (1, 1000, 100_000):
+            assert markup.escape_markup(alphabet * size) == html.escape(alphabet) * size
+
+    def test_every_character(self) -> None:
+        text = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x110000)]))
+        assert markup.escape_markup(text) == html.escape(text)
+
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [(b"<\xc3\xa9", "&lt;é"), (5, "5"), (None, "None"), (["'"], "[&quot;&#x27;&quot;]")],
+    )
+    def test_other_values(self, value: object, text: str) -> None:
+        assert markup.escaped(value) == text
+
+    def test_strings_of_other_classes(self) -> None:
+        class Text(str):
+            __slots__ = ()
+
+            def __str__(self) -> str:
+                return "other"
+
+        class Says:
+            def __str__(self) -> str:
+                return Text("<")
+
+        for value in (Text("<"), Says()):
+            assert markup.escaped(value) == "&lt;"
+            assert type(markup.text_of(value)) is str
+
+    @pytest.mark.parametrize("value", [None, b"", 5])
+    def test_only_text_is_text(self, value: object) -> None:
+        with pytest.raises(TypeError):
+            markup.escape_markup(value)  # type: ignore[arg-type]
 
 
 class TestURL:

@@ -4,6 +4,7 @@ import copy
 import linecache
 import os
 import pickle
+import re
 import sys
 import threading
 import traceback
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from whirlwind.escape import xhtml_escape
@@ -158,6 +159,12 @@ class TestEscaping:
                 return "something else"
 
         assert render("{{ t }}{% raw t %}", t=Text("<")) == b"&lt;<"
+
+    @given(st.text(st.sampled_from("a{}\\N'\"\n\r\0é\u2028%#"), max_size=12))
+    def test_any_text_around_values(self, text: str) -> None:
+        assume(not re.search("[{][{%#]", text + "{"))
+        page = render(text + "{{ 1 }}" + text + "{{ 2 }}" + text)
+        assert page.decode() == f"{text}1{text}2{text}"
 
     def test_off(self) -> None:
         assert Template("{{ '<' }}", autoescape=None).generate() == b"<"

@@ -184,3 +184,61 @@ cdef inline Py_ssize_t find_line(bytes data, bytes line, Py_ssize_t pos) noexcep
         return -1
     return whirlwind_find_line(PyBytes_AS_STRING(data), pos, PyBytes_GET_SIZE(data),
                                PyBytes_AS_STRING(line), PyBytes_GET_SIZE(line))
+
+
+cdef extern from *:
+    """
+    /* How many characters longer a character becomes as a reference: &amp; &lt; &gt; &quot; &#x27; */
+    static const unsigned char whirlwind_growth[128] = {
+        ['&'] = 4, ['<'] = 3, ['>'] = 3, ['"'] = 5, [39] = 5 /* 39: ' */
+    };
+    static PyObject *whirlwind_escape_markup(PyObject *text) {
+        const Py_ssize_t size = PyUnicode_GET_LENGTH(text);
+        const int kind = PyUnicode_KIND(text);
+        const void *from = PyUnicode_DATA(text);
+        Py_ssize_t i, at = 0, growth = 0;
+        PyObject *result;
+        void *to;
+        if (kind == PyUnicode_1BYTE_KIND) {
+            const unsigned char *p = (const unsigned char *)from;
+            for (i = 0; i < size; i++) {
+                if (p[i] < 128) growth += whirlwind_growth[p[i]];
+            }
+        } else {
+            for (i = 0; i < size; i++) {
+                const Py_UCS4 c = PyUnicode_READ(kind, from, i);
+                if (c < 128) growth += whirlwind_growth[c];
+            }
+        }
+        if (growth == 0) {
+            Py_INCREF(text);
+            return text;
+        }
+        if (growth > PY_SSIZE_T_MAX - size) return PyErr_NoMemory();
+        result = PyUnicode_New(size + growth, PyUnicode_MAX_CHAR_VALUE(text));
+        if (result == NULL) return NULL;
+        to = PyUnicode_DATA(result);
+        for (i = 0; i < size; i++) {
+            const Py_UCS4 c = PyUnicode_READ(kind, from, i);
+            const char *reference = NULL;
+            switch (c) {
+                case '&': reference = "&amp;"; break;
+                case '<': reference = "&lt;"; break;
+                case '>': reference = "&gt;"; break;
+                case '"': reference = "&quot;"; break;
+                case 39: reference = "&#x27;"; break;
+            }
+            /* The first pass has counted what is written here. */
+            if (reference == NULL) PyUnicode_WRITE(kind, to, at++, c);
+            else while (*reference) PyUnicode_WRITE(kind, to, at++, (Py_UCS4)*reference++);
+        }
+        return result;
+    }
+    """
+    str whirlwind_escape_markup(object text)
+
+
+cdef inline str escape_markup(str text):
+    if text is None:
+        raise TypeError("expected str, got None")
+    return whirlwind_escape_markup(text)

@@ -127,3 +127,16 @@ def find_line(data: bytes, line: bytes, pos: int) -> int:
 def is_printable(text: str) -> bool:
     """Whether a text is printable US-ASCII throughout."""
     return text.isascii() and text.isprintable()
+
+
+_MARKUP = re.compile("[&<>\"']")
+_REFERENCES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#x27;"))
+
+
+def escape_markup(text: str) -> str:
+    """A text with character references for ``&``, ``<``, ``>``, ``"`` and ``'``."""
+    if _MARKUP.search(text) is None:
+        return text
+    for character, reference in _REFERENCES:
+        text = text.replace(character, reference)
+    return text

@@ -148,8 +148,8 @@ class Template:
         }
         self._forget_lines()
 
-    def _write(self, together: bool) -> None:
-        writer = Writer(self, together, self._assigning)
+    def _write(self, plain: bool) -> None:
+        writer = Writer(self, plain, self._assigning)
         self.code = writer.write()
         self.compiled = compile_source(self.code, self._filename, self.name, writer.fragments)
         self._escapes = frozenset(writer.escapes)
@@ -165,9 +165,11 @@ class Template:
             there.
         :returns: bytes, UTF-8.
         """
-        names = self._globals.copy()
-        names.update(self.namespace)
-        names.update(kwargs)
+        return self._ww_generate(kwargs)
+
+    def _ww_generate(self, given: dict[str, Any]) -> bytes:
+        """As `generate`, which would copy the names twice more."""
+        names = self._globals | self.namespace | given
         code = self._execute
         for name in self._escapes:
             if names[name] is not _NAMES[name]:
@@ -179,6 +181,9 @@ class Template:
             self._forget_lines()
             raise
         return page
+
+    #: The `generate` that `_ww_generate` can stand in for.
+    _ww_original = generate
 
     def _own_escape(self, names: dict[str, Any]) -> CodeType:
         """The code for a namespace in which ``xhtml_escape`` is another function."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: Names of the autoescape function that mean `escape.xhtml_escape`, unless they are redefined.
 PLAIN_ESCAPES = frozenset(("xhtml_escape", "escape"))
 
-# Pieces of one call: each of them lies on the interpreter's stack for a moment.
+# Pieces of one call: each of them has a variable, and is on the interpreter's stack for a moment.
 _PIECES = 64
 
 
@@ -45,6 +45,19 @@ class Fragment:
         self.line = line
 
 
+class Piece:
+    """What goes out together with others: text, or Python for a str.
+
+    :ivar place: where the Python comes from; None for text.
+    """
+
+    __slots__ = ("code", "place")
+
+    def __init__(self, code: str, place: str | None = None) -> None:
+        self.code = code
+        self.place = place
+
+
 class Writer:
     """Writes the function ``_tt_execute`` of one template, with all that it includes and extends.
 
@@ -52,7 +65,7 @@ class Writer:
     what it was made from, which is what tracebacks show.
 
     :arg template: the template to write.
-    :arg together: whether values for `PLAIN_ESCAPES` are escaped all together at the end.
+    :arg plain: whether the names of `PLAIN_ESCAPES` mean our function, which is called directly.
     :arg assigning: expressions that assign, such as ``x = 5``, and so are statements.
 
     :ivar escapes: names of `PLAIN_ESCAPES` for which that was done.
@@ -60,16 +73,16 @@ class Writer:
     """
 
     def __init__(
-        self, template: "Template", together: bool = True, assigning: frozenset[str] = frozenset()
+        self, template: "Template", plain: bool = True, assigning: frozenset[str] = frozenset()
     ) -> None:
         self.escapes: set[str] = set()
         self.fragments: list[Fragment] = []
-        self._together = together
+        self._plain = plain
         self._assigning = assigning
         self._lines: list[str] = []
         self._indent = 0
-        # What is to be put out by the next call: is it to be escaped, and its Python.
-        self._pieces: list[tuple[bool, str]] = []
+        # What is to be put out by the next call.
+        self._pieces: list[Piece] = []
         self._text: list[str] = []
         self._in_try = False
         self._applied = 0
@@ -126,44 +139,56 @@ class Writer:
         place = self._place(line)
         self._deeper(name, line)
         self._line("_tt_out = []", place)
-        self._line("_tt_add = _tt_out.extend", place)
+        self._line("_tt_add = _tt_out.append", place)
         self._body(body)
         self._flush()
         self._line("return _tt_finish(_tt_out)", place)
         self._indent -= 1
 
-    def _put(self, escape: bool, code: str) -> None:
-        self._put_text()
-        self._pieces.append((escape, code))
+    def _put(self, tool: str, code: str, place: str) -> None:
+        """Put out what a tool makes of a value."""
+        if tool == "_tt_escaped":
+            self._put_text()
+            self._pieces.append(Piece(f"{tool}(({code}))", place))
+        else:
+            # Not necessarily text, so it is a piece by itself.
+            self._flush()
+            self._line(f"_tt_add({tool}(({code})))", place)
 
     def _put_text(self) -> None:
         if self._text:
-            self._pieces.append((False, f"{''.join(self._text)!r},"))
+            self._pieces.append(Piece("".join(self._text)))
             self._text = []
 
     def _flush(self) -> None:
-        """Write the call that puts out what has gathered."""
+        """Write the code that puts out what has gathered."""
         self._put_text()
         pieces = self._pieces
-        if not pieces:
-            return
         self._pieces = []
         # Where an exception may be caught, what came before it has to be put out.
         size = 1 if self._in_try else _PIECES
         for start in range(0, len(pieces), size):
-            arguments: list[str] = []
-            to_escape = False
-            for escape, code in pieces[start : start + size]:
-                if escape is not to_escape:
-                    arguments.append('"",')
-                arguments.append(code)
-                to_escape = not escape
-            if to_escape:
-                arguments.append('""')
-            indent = "  " * self._indent
-            self._lines.append(f"{indent}_tt_add((")
-            self._lines.extend(indent + argument for argument in arguments)
-            self._lines.append(f"{indent}))")
+            self._add(pieces[start : start + size])
+
+    def _add(self, pieces: "list[Piece]") -> None:
+        """Write one call for several pieces: the values first, each on a line for tracebacks."""
+        indent = "  " * self._indent
+        if len(pieces) == 1:
+            code, place = pieces[0].code, pieces[0].place
+            self._lines.append(
+                f"{indent}_tt_add({code!r})"
+                if place is None
+                else f"{indent}_tt_add({code})  # {place}"
+            )
+            return
+        parts = []
+        for number, piece in enumerate(pieces):
+            if piece.place is None:
+                parts.append(_in_quotes(piece.code).replace("{", "{{").replace("}", "}}"))
+            else:
+                self._lines.append(f"{indent}_tt_{number} = {piece.code}  # {piece.place}")
+                parts.append(f"{{_tt_{number}}}")
+        self._lines.append(f"{indent}_tt_add(f'{''.join(parts)}')")
 
     # --- nodes ----------------------------------------------------------------------------------
 
@@ -207,18 +232,13 @@ class Writer:
             if "\n" in code or "#" in code:
                 code = f"\n{_annotated(code, place)}  # {place}\n"
         escape = None if node.raw else self._template.autoescape
-        tool = "_tt_raw"
-        together = self._together and escape in PLAIN_ESCAPES
-        if together:
-            self.escapes.add(str(escape))
-            tool = "_tt_text"
-        elif escape is not None:
-            self._put(False, f"_tt_result(({escape})(_tt_bytes(({code})))),  # {place}")
-            return
-        self._put(
-            together,
-            f"_tt_v if _tt_type(_tt_v := ({code})) is _tt_str else {tool}(_tt_v),  # {place}",
-        )
+        if escape is None:
+            self._put("_tt_raw", code, place)
+        elif self._plain and escape in PLAIN_ESCAPES:
+            self.escapes.add(escape)
+            self._put("_tt_escaped", code, place)
+        else:
+            self._put("_tt_result", f"({escape})(_tt_bytes(({code})))", place)
 
     def _control(self, node: Control) -> None:
         self._flush()
@@ -281,7 +301,12 @@ class Writer:
         in_try, self._in_try = self._in_try, False
         self._function(node.body, self._template.name, node.line)
         self._in_try = in_try
-        self._put(False, f"_tt_result(({node.function})({name}())),  # {place}")
+        self._put("_tt_result", f"({node.function})({name}())", place)
+
+
+def _in_quotes(text: str) -> str:
+    """A text as it stands between single quotes."""
+    return repr('"' + text)[2:-1]  # with both kinds in it, repr takes single ones
 
 
 def printable(name: str) -> str:

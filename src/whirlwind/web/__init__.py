@@ -23,6 +23,7 @@ from whirlwind.web.signed_values import signature_v1 as _create_signature_v1  # 
 from whirlwind.web.signed_values import signature_v2 as _create_signature_v2  # noqa: F401
 from whirlwind.web.static import StaticFileHandler
 from whirlwind.web.transforms import GZipContentEncoding, OutputTransform
+from whirlwind.web.uimodules import TemplateModule, UIModule
 
 url = URLSpec
 
@@ -42,6 +43,8 @@ __all__ = [
     "RedirectHandler",
     "RequestHandler",
     "StaticFileHandler",
+    "TemplateModule",
+    "UIModule",
     "URLSpec",
     "addslash",
     "authenticated",

@@ -22,7 +22,9 @@ from whirlwind.web.basic import ErrorHandler
 from whirlwind.web.delegate import HandlerDelegate
 from whirlwind.web.execute import DirectEntry
 from whirlwind.web.handler import RequestHandler
+from whirlwind.web.rendering import reset_template_loaders
 from whirlwind.web.transforms import GZipContentEncoding
+from whirlwind.web.uimodules import BUILT_IN, load_ui_methods, load_ui_modules
 
 _Rules = Iterable[Any]
 
@@ -81,8 +83,8 @@ class Application(AccessLog, ReversibleRouter):
             self.transforms = transforms
         self.default_host = default_host
         self.settings = settings
-        self.ui_modules: dict[str, Any] = {}
-        self.ui_methods: dict[str, Any] = {}
+        self.ui_modules = {**BUILT_IN, **load_ui_modules(settings.get("ui_modules") or {})}
+        self.ui_methods = load_ui_methods(settings.get("ui_methods") or {})
         if settings.get("static_path"):
             handlers = [*self._static_rules(settings), *(handlers or ())]
         if settings.get("debug"):
@@ -96,7 +98,10 @@ class Application(AccessLog, ReversibleRouter):
         #: Whether requests have to take the general path, method by method.
         self._ww_goes_general = False
         #: Whether something has to be reset before every request (``debug``).
-        self._ww_reload_templates = not settings.get("static_hash_cache", True)
+        self._ww_forgets = not (
+            settings.get("static_hash_cache", True)
+            and settings.get("compiled_template_cache", True)
+        )
         self.wildcard_router = ApplicationRouter(self, handlers)
         self.default_router = ApplicationRouter(self, [Rule(AnyMatches(), self.wildcard_router)])
 
@@ -207,10 +212,14 @@ class Application(AccessLog, ReversibleRouter):
         return HandlerDelegate(self, request, target_class, target_kwargs, path_args, path_kwargs)
 
     def _ww_forget_cached_files(self) -> None:
-        """Have static files looked at again, as ``static_hash_cache=False`` asks for."""
+        """Have files looked at again, for what the settings want no cache."""
         from whirlwind.web.static import StaticFileHandler
 
-        self.settings.get("static_handler_class", StaticFileHandler).reset()
+        settings = self.settings
+        if not settings.get("compiled_template_cache", True):
+            reset_template_loaders(self)
+        if not settings.get("static_hash_cache", True):
+            settings.get("static_handler_class", StaticFileHandler).reset()
 
     def _ww_direct_entry(self) -> DirectEntry:
         """What a server calls with whole requests, as long as nothing above is replaced."""

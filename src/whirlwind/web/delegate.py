@@ -121,6 +121,6 @@ class HandlerDelegate(HTTPMessageDelegate):
 
         :returns: a task, or None when the handler is done already.
         """
-        if self.application._ww_reload_templates:
+        if self.application._ww_forgets:
             self.application._ww_forget_cached_files()
         return run_handler(self)

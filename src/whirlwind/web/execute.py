@@ -78,7 +78,7 @@ class DirectEntry:
                 and cls.start_request is self._start
             )
             self._version = version
-        if not self._plain or app._ww_goes_general or app._ww_reload_templates:
+        if not self._plain or app._ww_goes_general or app._ww_forgets:
             return NotImplemented
         path = request.path
         router = app.default_router

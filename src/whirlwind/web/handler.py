@@ -14,6 +14,8 @@ from whirlwind.iostream import IOStream, StreamClosedError
 from whirlwind.log import app_log, gen_log
 from whirlwind.protocol.errors import HTTPInputError, ProtocolError
 from whirlwind.web.errors import Finish, HTTPError
+from whirlwind.web.languages import LanguagesMixin
+from whirlwind.web.rendering import RenderingMixin
 from whirlwind.web.responding import Responding
 from whirlwind.web.response import note_originals
 from whirlwind.web.signed_cookies import SignedCookiesMixin
@@ -28,7 +30,7 @@ def _unimplemented_method(self: "RequestHandler", *args: str, **kwargs: str) -> 
     raise HTTPError(405)
 
 
-class RequestHandler(Responding, XsrfMixin, SignedCookiesMixin):
+class RequestHandler(RenderingMixin, LanguagesMixin, Responding, XsrfMixin, SignedCookiesMixin):
     """Base class of request handlers: override at least one of the HTTP methods.
 
     A new instance answers each request. Methods may be plain or coroutines, or return any

@@ -49,7 +49,9 @@ _LOG: Final = 128
 _EXECUTE: Final = 256
 _CLEAR: Final = 512
 _FINISH: Final = 1024
-EXECUTE_HOOK: Final = 256  # the same for other modules: C integers cannot be imported
+# The same for other modules: C integers cannot be imported.
+EXECUTE_HOOK: Final = 256
+BREAK_CYCLES_HOOK: Final = 32
 IN_METHOD: Final = 3
 _HOOKS: Final[dict[int, tuple[str, ...]]] = {
     _INITIALIZE: ("initialize",),

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from whirlwind.web.application import Application
 
+_UNKNOWN = object()
+
 
 class UsersMixin:
     """The methods of ``RequestHandler`` about the user; what a user is, applications decide."""
@@ -26,12 +28,9 @@ class UsersMixin:
         wait for anything; where finding the user takes time, assign ``self.current_user`` in a
         coroutine ``prepare``.
         """
-        try:
-            return self._current_user
-        except AttributeError:
-            pass
-        # Outside of the "except": an AttributeError of the application's is its own.
-        user = self._current_user = self.get_current_user()
+        user = getattr(self, "_current_user", _UNKNOWN)
+        if user is _UNKNOWN:
+            user = self._current_user = self.get_current_user()
         return user
 
     @current_user.setter
