@@ -32,6 +32,9 @@ ROUTES = [
     ("/host/(.*)", Redirect, {"url": "http://{0}.example.com/"}),
     ("/site/(.*)", Redirect, {"url": "http://www.example.com/{0}"}),
     ("/joined/(.*)", Redirect, {"url": "http://www.example.com{0}"}),
+    ("/bare/(.*)", Redirect, {"url": "https:{0}"}),
+    ("/hostless/(.*)", Redirect, {"url": "https://{0}"}),
+    ("/mail/(.*)", Redirect, {"url": "mailto:{0}"}),
     ("/port/(.*)", Redirect, {"url": "http://www.example.com:{0}/"}),
     ("/scheme/(.*)", Redirect, {"url": "{0}://www.example.com/"}),
 ]
@@ -66,6 +69,7 @@ def redirects(start):
         ("/site/x", "http://www.example.com/x"),
         ("/site///evil.com", "http://www.example.com///evil.com"),
         ("/joined/%2fx", "http://www.example.com/x"),
+        ("/mail/me", "mailto:me"),
     ],
 )
 def test_redirect_handler(redirects, target, location):
@@ -107,6 +111,13 @@ def test_redirect_handler_is_for_get(redirects):
         "/joined/.evil.com",
         "/joined/@evil.com",
         "/joined/:80@evil.com",
+        "/bare/evil.com",
+        "/bare/evil.com?x=1",
+        "/bare//evil.com",
+        "/bare////evil.com",
+        "/bare/",
+        "/hostless/evil.com",
+        "/hostless//evil.com",
         "/port/80",
         "/port/80%40evil.com",
         "/scheme/https",

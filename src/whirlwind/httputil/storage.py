@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from http.cookies import SimpleCookie  # imported with the first cookie: 3 ms of start-up
 
 _NO_BODY = b""
+#: What ``remote_ip`` is once somebody has said that nobody is there.
+_NOBODY = object()
 
 
 class RequestStorage:
@@ -182,11 +184,11 @@ class RequestStorage:
         """The client's address as text; None when there is no connection."""
         if self._remote_ip is None and self._context is not None:
             self._remote_ip = getattr(self._context, "remote_ip", None)
-        return self._remote_ip
+        return None if self._remote_ip is _NOBODY else self._remote_ip
 
     @remote_ip.setter
     def remote_ip(self, value: Any) -> None:
-        self._remote_ip = value
+        self._remote_ip = _NOBODY if value is None else value
 
     @property
     def protocol(self) -> str:

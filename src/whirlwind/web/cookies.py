@@ -111,7 +111,9 @@ class CookiesMixin:
             given["samesite"] = samesite
         for attribute, text in (("name", name), *given.items(), *kwargs.items()):
             if _BAD_IN_ATTRIBUTE.search(text if isinstance(text, str) else str(text)):
-                raise CookieError(f"cookie {name!r} can not have {attribute} {text!r}")
+                raise CookieError(
+                    f"Invalid cookie attribute {attribute}={text!r} for cookie {name!r}"
+                )
         if _BAD_IN_PAIR.search(value):
             raise ValueError(f"cookie {name!r} can not have the value {value!r}; encode it first")
         if expires:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from whirlwind.web.application import Application
 
 
+#: Final statuses whose responses have no body (RFC 9110 sections 15.3.5 and 15.4.5).
+_WITHOUT_BODY = (204, 304)
+
+
 def _unimplemented_method(self: "RequestHandler", *args: str, **kwargs: str) -> None:
     """Answer 405: the handler does not define this HTTP method."""
     raise HTTPError(405)
@@ -189,6 +193,8 @@ class RequestHandler(RenderingMixin, LanguagesMixin, Responding, XsrfMixin, Sign
             for line in traceback.format_exception(*kwargs["exc_info"]):
                 self.write(line)
             self.finish()
+        elif status_code in _WITHOUT_BODY or status_code < 200:
+            self.finish()
         else:
             reason = xhtml_escape(self._reason)
             self.finish(
@@ -296,7 +302,9 @@ class RequestHandler(RenderingMixin, LanguagesMixin, Responding, XsrfMixin, Sign
                     if not hasattr(pending, "__await__"):
                         pending = self._ww_awaitable(pending)
                     await pending
-                except Exception as error:
+                except (Exception, asyncio.CancelledError) as error:
+                    if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
+                        raise
                     pending = None  # what failed holds the exception, whose frames hold it
                     self._ww_fail(error)
                     return
@@ -325,6 +333,12 @@ class RequestHandler(RenderingMixin, LanguagesMixin, Responding, XsrfMixin, Sign
             f"prepare() or {method}() of {type(self).__name__} returned "
             f"a {type(result).__name__}: {advice}"
         )
+
+
+def _is_being_cancelled() -> bool:
+    """Whether the present task was cancelled, rather than something that it waited for."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def _loggable(uri: str | None) -> str:

@@ -32,6 +32,8 @@ def require_local_path(path: str) -> None:
 #: Browsers trim these at both ends of a URL, and drop tab, LF and CR anywhere in it.
 _TRIMMED = "".join(map(chr, range(0x21)))
 _AS_BROWSERS_READ = str.maketrans({"\\": "/", "\t": None, "\n": None, "\r": None})
+#: Schemes whose URLs have a host, so that browsers find one ("special" in their standard).
+_WITH_HOST = frozenset(("http", "https", "ws", "wss", "ftp"))
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -45,6 +47,9 @@ def _origin(url: str) -> tuple[str, str] | None:
     if not parts.netloc and url.removeprefix(f"{parts.scheme}:").startswith("//"):
         # Three slashes and more count as two for a browser.
         return None
+    if not parts.netloc and parts.scheme in _WITH_HOST:
+        # What follows "https:" or "https://" is a host, whatever the number of slashes.
+        return None
     return parts.scheme, parts.netloc
 
 
@@ -56,14 +61,14 @@ def require_same_origin(template: str, url: str) -> None:
     :arg url: the URL with them.
     :raises HTTPError: 400, scheme or authority differ, or there are control characters.
     """
-    if _CONTROL.search(url):
-        raise HTTPError(400, "Redirect URL contains invalid characters: %r", url[:100])
     origin = _origin(url)
     fixed = "".join(_fixed_beginning(template))
     if origin is None or origin != _origin(fixed):
         raise HTTPError(
             400, "Redirect URL cannot change the scheme or netloc: %r from %r", url[:100], template
         )
+    if _CONTROL.search(url):
+        raise HTTPError(400, "Redirect URL contains invalid characters: %r", url[:100])
 
 
 def _fixed_beginning(template: str) -> Iterator[str]:

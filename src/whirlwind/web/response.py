@@ -15,6 +15,7 @@ import datetime
 import numbers
 import re
 import time
+from asyncio import CancelledError
 from hashlib import sha1
 from types import FunctionType
 from typing import Any, Final
@@ -415,7 +416,7 @@ class ResponseBase:
                         self._ww_finish(None)
                     else:
                         self.finish()
-        except Exception as error:
+        except (Exception, CancelledError) as error:
             self._ww_fail(error)
         return None
 
@@ -441,7 +442,7 @@ class ResponseBase:
         if "xsrf_cookies" in settings or "cross_origin_protection" in settings:
             self._ww_check_cross_site()
 
-    def _ww_fail(self, error: Exception) -> None:
+    def _ww_fail(self, error: BaseException) -> None:
         """A stage raised: answer accordingly, and let a waiting body go on."""
         self._ww_stage = _DONE
         try:

@@ -1,0 +1,81 @@
+"""Ends of requests that are neither answers nor plain errors."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from .server import web
+
+
+def cancelled():
+    """A future that somebody has cancelled."""
+    future = asyncio.get_running_loop().create_future()
+    future.cancel()
+    return future
+
+
+class Awaits(web.RequestHandler):
+    async def get(self):
+        await cancelled()
+
+
+class AwaitsLater(web.RequestHandler):
+    async def get(self):
+        await asyncio.sleep(0)
+        await cancelled()
+
+
+class Raises(web.RequestHandler):
+    async def get(self):
+        raise asyncio.CancelledError
+
+
+class Looks(web.RequestHandler):
+    def get(self):
+        cancelled().result()
+
+
+class Prepares(web.RequestHandler):
+    async def prepare(self):
+        await cancelled()
+
+
+@pytest.mark.parametrize("handler", [Awaits, AwaitsLater, Raises, Looks, Prepares])
+def test_waiting_for_what_was_cancelled(serve, logs, handler):
+    """It is an error of the handler: nobody has cancelled the handler itself."""
+    server = serve(handler)
+    with server.connect() as connection:
+        for _ in range(2):
+            assert connection.request("/").status == 500
+    assert [type(record.exc_info[1]) for record in logs.records if record.exc_info] == [
+        asyncio.CancelledError
+    ] * 2
+    assert logs.lines("application")[0].startswith("Uncaught exception GET / (127.0.0.1)")
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_errors_without_a_body(serve, logs, status):
+    class Ends(web.RequestHandler):
+        def get(self):
+            raise web.HTTPError(status)
+
+    with serve(Ends).connect() as connection:
+        for _ in range(2):
+            answer = connection.request("/")
+            assert (answer.status, answer.body) == (status, b"")
+            assert answer.get("Content-Length") is None
+            assert answer.get("Content-Type") is None
+    assert logs.lines("application") == []
+
+
+def test_an_address_that_was_taken_away(serve, logs):
+    class Hides(web.RequestHandler):
+        def get(self):
+            assert self.request.remote_ip == "127.0.0.1"
+            self.request.remote_ip = None
+            assert self.request.remote_ip is None
+            self.write(self._request_summary())
+
+    assert serve(Hides).request().body == b"GET / (None)"
