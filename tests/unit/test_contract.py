@@ -36,23 +36,7 @@ CONTRACT = Path(__file__).with_name("contract.tsv")
 SOURCES = Path(whirlwind.__file__).parent
 
 #: Modules of the contract that are still to come, and classes and functions of those that are here.
-NOT_YET = {
-    *("auth", "autoreload", "curl_httpclient", "websocket"),
-    *("web.UIModule", "web.TemplateModule"),
-    # Templates and languages in handlers.
-    *(f"web.RequestHandler.render{what}" for what in ("", "_string")),
-    *(
-        f"web.RequestHandler.render_{how}_{what}"
-        for how in ("linked", "embed")
-        for what in ("js", "css")
-    ),
-    *(f"web.RequestHandler.get_{what}" for what in ("template_namespace", "template_path")),
-    *(f"web.RequestHandler.get_{whose}_locale" for whose in ("user", "browser")),
-    *(
-        f"web.RequestHandler.{what}"
-        for what in ("locale", "ui", "static_url", "create_template_loader")
-    ),
-}
+NOT_YET = {"auth", "autoreload", "curl_httpclient"}
 
 #: What is not as it was, and why.
 OTHERWISE: dict[str, str] = {}
