@@ -563,16 +563,19 @@ class ServerConnection(Outlet):
             self.loop.call_soon(self.connection_lost, None)
         return stream
 
-    def upgrade(self, successor: Callable[[list[bytes], bytes], None]) -> bool:
+    def upgrade(self, successor: Callable[[list[bytes], bytes, bool], None]) -> bool:
         """Hand the connection over when the answer under way, a 101, is finished.
 
-        :arg successor: called with what was not written yet, that answer included, and the bytes
-            that came after the request. It has the transport from then on, and tells the site
-            when the connection closes.
-        :returns: False if there is no such answer: the connection stays as it is.
+        :arg successor: called with what was not written yet, that answer included, the bytes that
+            came after the request, and whether they are the last. It has the transport from then
+            on, and tells the site when the connection closes.
+        :returns: False if there is no such answer, or a peer that has left: the connection stays
+            as it is.
         """
         exchange = self.exchange
         if exchange is None or not exchange.request_done or not exchange.is_fresh():
+            return False
+        if self._eof and not self.parser.buffered():
             return False
         self._successor = successor
         self.corked = True
@@ -589,7 +592,7 @@ class ServerConnection(Outlet):
         self.site.forget(self)
         successor = self._successor
         self._successor = None
-        successor(out, self.parser.take_rest())
+        successor(out, self.parser.take_rest(), self._eof)
         self._resume_reading()
 
     # --- facts about the peer -------------------------------------------------------------------

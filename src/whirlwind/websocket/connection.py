@@ -101,6 +101,8 @@ class WebSocketConnection(FrameSender):
         self.corked = True
         hub.connections.add(self)
         transport.set_protocol(self)
+        if owner is not None and owner.is_blocked():
+            self.pause_writing()
 
     def start(self, opening: Any) -> None:
         """Open: call the hook for that, then read what the peer sends.

@@ -6,10 +6,9 @@ from typing import Any
 
 from whirlwind._public import claim
 from whirlwind.escape import utf8
-from whirlwind.httputil import HTTPServerRequest
 from whirlwind.protocol import limits
 from whirlwind.protocol.frames import MAX_CONTROL
-from whirlwind.web import Application, RequestHandler
+from whirlwind.web import RequestHandler
 from whirlwind.web.origins import is_own_page
 from whirlwind.web.response import IN_METHOD
 from whirlwind.websocket import handshake
@@ -53,17 +52,13 @@ class WebSocketHandler(RequestHandler):
     :ivar open_args, open_kwargs: the groups of the route's pattern.
     """
 
-    ws_connection: WebSocketProtocol | None
-    open_args: tuple[str, ...]
+    ws_connection: WebSocketProtocol | None = None
+    close_code: int | None = None
+    close_reason: str | None = None
+    open_args: tuple[str, ...] = ()
     open_kwargs: dict[str, str]
-
-    def __init__(self, application: Application, request: HTTPServerRequest, **kwargs: Any) -> None:
-        super().__init__(application, request, **kwargs)
-        self.ws_connection = None
-        self.close_code: int | None = None
-        self.close_reason: str | None = None
-        self._ww_upgraded = False
-        self._ww_closed = False
+    _ww_upgraded = False
+    _ww_closed = False
 
     # --- opening --------------------------------------------------------------------------------
 

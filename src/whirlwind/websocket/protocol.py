@@ -140,12 +140,14 @@ class WebSocketProtocol13(WebSocketConnection, WebSocketProtocol):
                 handler.set_header("Sec-WebSocket-Extensions", agreed[1])
         parser = FrameParser(True, self.params.max_message_size, inflater)
 
-        def succeed(out: list[bytes], rest: bytes) -> None:
+        def succeed(out: list[bytes], rest: bytes, at_eof: bool) -> None:
             self.begin(server.site, server.transport, parser, deflater, server)
             for piece in out:
                 self.send(piece)
             if rest:
                 parser.receive(rest)
+            if at_eof:
+                self.eof_received()
 
         exchange = request.connection
         server: Any = exchange.conn if isinstance(exchange, Exchange) else None
@@ -157,7 +159,11 @@ class WebSocketProtocol13(WebSocketConnection, WebSocketProtocol):
         handler.set_header("Connection", "Upgrade")
         handler.set_header("Sec-WebSocket-Accept", handshake.accept_value(key))
         handler._transforms = []
-        handler.finish()
+        try:
+            handler.finish()
+        except BaseException:
+            self.abort()
+            raise
         if self.closed:
             return False  # the client has left
         self.start_pinging()
