@@ -6,9 +6,9 @@ import asyncio
 import functools
 import os
 import sys
+import warnings
 from _thread import get_ident
 from collections.abc import Callable
-from typing import cast
 
 _Loop = asyncio.AbstractEventLoop
 
@@ -52,27 +52,42 @@ def _uvloop_factory() -> Callable[[], _Loop] | None:
         import uvloop
     except ImportError:
         return None
-    if sys.version_info >= (3, 12):
-        return cast("Callable[[], _Loop]", uvloop.new_event_loop)
 
     class Loop(uvloop.Loop):
-        """uvloop's loop; it notes where it runs for `running_loop`."""
+        """uvloop's loop; it notes where it runs for `running_loop`, and always closes."""
 
-        def run_forever(self) -> None:
-            thread = get_ident()
-            outer = _running.get(thread)
-            _running[thread] = self
-            try:
-                super().run_forever()
-            finally:
-                _running.pop(thread, None)
-                if outer is not None:  # and so there was an error
-                    _running[thread] = outer
+        if sys.version_info < (3, 12):
+
+            def run_forever(self) -> None:
+                thread = get_ident()
+                outer = _running.get(thread)
+                _running[thread] = self
+                try:
+                    super().run_forever()
+                finally:
+                    _running.pop(thread, None)
+                    if outer is not None:  # and so there was an error
+                        _running[thread] = outer
+
+        def close(self) -> None:
+            # Servers and transports that are still open are closed now, with a warning. Where it
+            # is an error (-W error, pytest), they stay open, and uvloop waits for them for ever.
+            with warnings.catch_warnings():
+                if _is_error(ResourceWarning):
+                    warnings.simplefilter("always", ResourceWarning)
+                super().close()
 
     # Who asks what kind of loop runs looks at the name of its module.
     Loop.__module__ = uvloop.Loop.__module__
     Loop.__qualname__ = "Loop"
     return Loop
+
+
+def _is_error(category: type[Warning]) -> bool:
+    return any(
+        action == "error" and issubclass(category, listed)
+        for action, _, listed, *_ in warnings.filters
+    )
 
 
 def _policy_was_chosen() -> bool:
