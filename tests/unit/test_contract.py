@@ -12,8 +12,9 @@
 ``attr = 1``        an attribute of the module or class, and its value if it is plain
 ==================  ================================================================================
 
-Modules that have not arrived yet are in `NOT_YET`, what is deliberately otherwise in `OTHERWISE`.
-Both lists must be true: an entry too many fails as one too few does.
+Modules that have not arrived, or not whole, are in `NOT_YET`, names that modules lack in `MISSING`,
+what is deliberately otherwise in `OTHERWISE`. The lists must be true: an entry too many fails as
+one too few does.
 """
 
 import ast
@@ -21,7 +22,6 @@ import builtins
 import collections
 import functools
 import importlib
-import importlib.util
 import inspect
 import types
 from collections.abc import Iterator
@@ -35,8 +35,11 @@ import whirlwind
 CONTRACT = Path(__file__).with_name("contract.tsv")
 SOURCES = Path(whirlwind.__file__).parent
 
-#: Modules of the contract that are still to come, and classes and functions of those that are here.
-NOT_YET = {"auth", "autoreload", "curl_httpclient"}
+#: Modules that are still to come, or to be finished.
+NOT_YET = {"auth", "autoreload", "curl_httpclient", "websocket"}
+
+#: Names that are still to come in modules that are here; of classes, with all they have.
+MISSING: set[str] = set()
 
 #: What is not as it was, and why.
 OTHERWISE: dict[str, str] = {}
@@ -252,12 +255,14 @@ def deviation(module: types.ModuleType, name: str, promise: str) -> str | None:
     return same_signature(signature, value, bound=not in_class or is_class or is_static)
 
 
-@pytest.mark.parametrize("module", sorted(ROWS.keys() - NOT_YET))
+@pytest.mark.parametrize("module", sorted(ROWS))
 def test_contract(module: str) -> None:
     name = full_name(module)
     try:
         found = importlib.import_module(name)
     except ModuleNotFoundError as error:
+        if module in NOT_YET and error.name == name:
+            pytest.xfail(f"{name} is still to come")
         if error.name is None or error.name.startswith("whirlwind"):
             raise
         pytest.skip(f"{name} needs {error.name}")
@@ -265,29 +270,30 @@ def test_contract(module: str) -> None:
     for item, promise in ROWS[module]:
         complaint = deviation(found, item, promise)
         key = f"{module}.{item}"
-        if key in NOT_YET or key.rpartition(".")[0] in NOT_YET:
+        if key in MISSING or key.rpartition(".")[0] in MISSING:
             continue
         if complaint is not None and key not in OTHERWISE:
             wrong[item] = f"{promise}: {complaint}"
         elif complaint is None and key in OTHERWISE:
             wrong[item] = "is as promised: take it off the list of what is otherwise"
+    if module in NOT_YET:
+        assert wrong, "it is whole: take it off the list of modules to come"
+        pytest.xfail(f"{name} is to be finished: {len(wrong)} names are missing or otherwise")
     assert wrong == {}
 
 
-@pytest.mark.parametrize("name", sorted(NOT_YET))
+@pytest.mark.parametrize("name", sorted(MISSING))
 def test_what_is_still_to_come(name: str) -> None:
-    if name in ROWS:
-        found = importlib.util.find_spec(full_name(name)) is not None
-    else:
-        module = next(module for module in ROWS if name.startswith(f"{module}."))
-        item = name.removeprefix(f"{module}.")
-        found = deviation(_import(module), item, dict(ROWS[module])[item]) != "is missing"
-    assert not found, "it is there: take it off the list"
+    module = next(module for module in ROWS if name.startswith(f"{module}."))
+    item = name.removeprefix(f"{module}.")
+    found = deviation(_import(module), item, dict(ROWS[module])[item])
+    assert found == "is missing", "it is there: take it off the list"
 
 
 def test_what_is_otherwise_was_promised() -> None:
     promised = {f"{module}.{name}" for module, rows in ROWS.items() for name, _ in rows}
-    assert set(OTHERWISE) <= promised
+    assert OTHERWISE.keys() <= promised
+    assert ROWS.keys() >= NOT_YET
 
 
 def test_the_check_notices() -> None:
