@@ -282,12 +282,14 @@ def test_contract(module: str) -> None:
     assert wrong == {}
 
 
-@pytest.mark.parametrize("name", sorted(MISSING))
-def test_what_is_still_to_come(name: str) -> None:
-    module = next(module for module in ROWS if name.startswith(f"{module}."))
-    item = name.removeprefix(f"{module}.")
-    found = deviation(_import(module), item, dict(ROWS[module])[item])
-    assert found == "is missing", "it is there: take it off the list"
+def test_what_is_missing_is_not_there() -> None:
+    arrived = set()
+    for name in MISSING:
+        module = next(module for module in ROWS if name.startswith(f"{module}."))
+        item = name.removeprefix(f"{module}.")
+        if deviation(_import(module), item, dict(ROWS[module])[item]) != "is missing":
+            arrived.add(name)
+    assert arrived == set(), "take these off the list"
 
 
 def test_what_is_otherwise_was_promised() -> None:
