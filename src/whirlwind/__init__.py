@@ -26,6 +26,7 @@ version = API_VERSION
 version_info = API_VERSION_INFO
 
 _MODULES = (
+    "autoreload",
     "concurrent",
     "escape",
     "gen",

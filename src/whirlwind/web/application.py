@@ -102,6 +102,10 @@ class Application(AccessLog, ReversibleRouter):
             settings.get("static_hash_cache", True)
             and settings.get("compiled_template_cache", True)
         )
+        if settings.get("autoreload"):
+            from whirlwind import autoreload
+
+            autoreload.start()
         self.wildcard_router = ApplicationRouter(self, handlers)
         self.default_router = ApplicationRouter(self, [Rule(AnyMatches(), self.wildcard_router)])
 
