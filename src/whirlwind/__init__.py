@@ -52,8 +52,9 @@ _MODULES = (
     "wsgi",
 )
 
-# Reached as attributes, but in no ``from whirlwind import *``: they were not in Tornado's either.
-_MORE_MODULES = ("websocket",)
+# Attributes too, but not among what ``from whirlwind import *`` brings: Tornado's list is the one
+# above.
+_MORE_MODULES = ("fanout", "websocket")
 
 # The modules and nothing else: programs go through `tornado.__all__` and import what it names.
 __all__ = [*_MODULES]

@@ -178,3 +178,5 @@ MAX_POOLED_COMPRESSORS: Final = 4
 COMPRESSOR_IDLE: Final = 10.0
 #: Seconds to wait for the peer's close frame, and for it to close the connection (Tornado: 5).
 CLOSE_TIMEOUT: Final = 5.0
+#: Bytes queued for one connection that is slow to read, where nobody has set another limit.
+MAX_QUEUED_BYTES: Final = 1048576

@@ -42,7 +42,7 @@ class FrameSender(Outlet):
         if self.close_sent or self.is_gone():
             raise WebSocketClosedError
         if type(message) is not str and type(message) is not bytes:
-            message = _plain(message)
+            message = plain(message)
         if self.queue is not None and self.queue.holds():
             waiting: Awaitable[None] = self.queue.put(message, binary)
             return waiting
@@ -57,7 +57,7 @@ class FrameSender(Outlet):
                 return masking.text_frame(first, message)
             message = message.encode("utf-8")
         elif not binary:
-            _check_text(message)
+            check_text(message)
         if self.deflater is not None:
             packed = self.deflater.message(message)
             if packed is not None:
@@ -111,7 +111,11 @@ class FrameSender(Outlet):
         raise RuntimeError("a sender alone has no deadlines")
 
 
-def _check_text(message: bytes) -> None:
+def check_text(message: bytes) -> None:
+    """Whether bytes can be sent as text.
+
+    :raises ValueError: they are not UTF-8.
+    """
     try:
         message.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -121,8 +125,11 @@ def _check_text(message: bytes) -> None:
         ) from None
 
 
-def _plain(message: Any) -> str | bytes:
-    """A message as a plain str or bytes."""
+def plain(message: Any) -> str | bytes:
+    """A message as a plain str or bytes.
+
+    :raises TypeError: it is neither of these nor a dict.
+    """
     if isinstance(message, str):
         return str.__str__(message)
     if isinstance(message, bytes):
