@@ -8,13 +8,12 @@ import inspect
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from whirlwind import gen
-from whirlwind.client import head as heads
-from whirlwind.client import redirect, tls, urls
+from whirlwind.client import redirect
 from whirlwind.client.errors import HTTPStreamClosedError, HTTPTimeoutError
-from whirlwind.escape import to_unicode
+from whirlwind.client.outgoing import Outgoing
 from whirlwind.httpclient.request import HTTPRequest, _RequestProxy
 from whirlwind.httpclient.response import HTTPResponse, make_response
 from whirlwind.httputil import HTTPHeaders
@@ -27,66 +26,45 @@ if TYPE_CHECKING:
     from whirlwind.client.connection import ClientConnection
     from whirlwind.client.dial import Dial
     from whirlwind.client.engine import Engine
-    from whirlwind.client.urls import Origin
     from whirlwind.protocol.heads import ResponseHead
 
 _clock: Final = time.monotonic
 _wall_clock: Final = time.time
 _ENCODED: Final = 1 << scan.CONTENT_ENCODING
-_WITH_BODY: Final = frozenset(("POST", "PUT", "PATCH"))
-# RFC 9110 section 9.2.2: sending one of these twice does what sending it once does.
-_IDEMPOTENT: Final = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))
 
 
-class Call:
+class Call(Outgoing):
     """One request of a client.
 
     :arg engine: the client's.
     :arg request: what to fetch; a `_RequestProxy` brings defaults along.
     :arg callback: called once, with the response or what stands for it.
+
+    :ivar deadline: float, when `expire` is to be called, on the monotonic clock.
+    :ivar pieces: list of bytes, the body where nothing is to be done with it but keep it; None
+        where it goes through `body_received`.
     """
 
-    _SUPPORTED_METHODS: ClassVar[set[str]] = {
-        "GET",
-        "HEAD",
-        "POST",
-        "DELETE",
-        "PATCH",
-        "PUT",
-        "OPTIONS",
-    }
-
     # Where a call starts; most of it never changes.
-    origin: Origin
-    key: tuple[Any, ...]
-    head: bytes
-    method: str
     done = False
-    body: bytes | None = None
-    #: Whether the body comes after the head has gone: it is produced, or the server must ask.
-    deferred = False
-    keep_alive = True
     deadline = math.inf
+    pieces: list[bytes] | None = None
     dial: Dial | None = None
     connection: ClientConnection | None = None
-    _connecting: asyncio.Task[None] | None = None
-    _producing: asyncio.Task[None] | None = None
-    _producer: Callable[..., Any] | None = None
-    _framing: heads.Framing | None = None
-    _continue_due = False
-    _is_queued = False
+    _ends = math.inf
+    _queued_at = 0.0
     _redirects = 0
     _following = False
     _discarded = 0
-    _response: ResponseHead | None = None
+    _connecting: asyncio.Task[None] | None = None
+    _producing: asyncio.Task[None] | None = None
+    _response: ResponseHead
     _headers: HTTPHeaders | None = None
-    _pieces: list[bytes] | None = None
+    _collected: list[bytes] | None = None
     _sink: Callable[[bytes], Any] | None = None
     _header_callback: Callable[[str], Any] | None = None
     _decoder: Decoder | None = None
     _backlog: Iterator[bytes] | None = None
-    _codings: tuple[str, ...] = ()
-    _submitted = 0.0
     _started = 0.0
     _started_wall = 0.0
     _first_byte = 0.0
@@ -101,200 +79,49 @@ class Call:
         #: What was asked for, before any redirect.
         self.original = self._raw
 
-    def _use(self, request: HTTPRequest | _RequestProxy) -> None:
-        self.request = request
-        if isinstance(request, _RequestProxy):
-            self._raw = request.request
-            self._defaults = request.defaults or {}
-        else:
-            self._raw = request
-            self._defaults = HTTPRequest._DEFAULTS
-
-    def setting(self, name: str) -> Any:
-        """An attribute of the request, or the default for it."""
-        value = getattr(self._raw, name)
-        return self._defaults.get(name) if value is None else value
-
-    def summary(self) -> str:
-        """The request in a few words, for a log."""
-        return f"{self.method} {self.origin.name}"
-
-    # --- the request ----------------------------------------------------------------------------
+    # --- from the queue to the connection -------------------------------------------------------
 
     def submit(self) -> None:
         """Begin; what is wrong with the request fails it like anything else."""
-        self._submitted = self._started = _clock()
+        self._started = now = _clock()
         self._started_wall = _wall_clock()
         try:
-            self._prepare()
+            self.prepare()
         except Exception as error:
             self.done = True
             self._respond(error)
             return
+        raw = self._raw
+        default = self._defaults.get
+        self._sink = raw.streaming_callback or default("streaming_callback")
+        self._header_callback = raw.header_callback or default("header_callback")
         if self._sink is not None or self._header_callback is not None or self.deferred:
             # What the program hears of this call, it hears in the context that it called from.
             self._context = contextvars.copy_context()
-        self.engine.submit(self)
-
-    def _prepare(self) -> None:
-        """Turn the request into what goes over the wire, and where."""
-        raw = self._raw
-        default = self._defaults.get
-        url = raw.url
-        if type(url) is not str:
-            url = to_unicode(url)
-        self.origin, target, credentials = urls.parse(url)
-        self._url = url
-        self.method = method = raw.method
-        nonstandard = raw.allow_nonstandard_methods
-        if nonstandard is None:
-            nonstandard = default("allow_nonstandard_methods")
-        self._check_method(method, nonstandard)
-        self.key = self._make_key()
-        self._sink = raw.streaming_callback or default("streaming_callback")
-        self._header_callback = raw.header_callback or default("header_callback")
-        agent = raw.user_agent or default("user_agent") or heads.user_agent()
-        decompress = raw.decompress_response
-        if decompress is None:
-            decompress = default("decompress_response")
-        self._codings = ("gzip",) if decompress else ()
-        username = raw.auth_username
-        if (
-            raw._headers is None
-            and method == "GET"
-            and raw._body is None
-            and raw.body_producer is None
-            and credentials is None
-            and (username is None and default("auth_username") is None)
-        ):
-            self.head = heads.plain(
-                method, target, self.origin.field, agent, ", ".join(self._codings)
-            )
-            return
-        self._prepare_fields(target, agent, credentials)
-
-    def _check_method(self, method: str, nonstandard: bool | None) -> None:
-        if nonstandard:
-            if type(method) is not str or heads.TOKEN.fullmatch(method) is None:
-                raise ValueError(f"Illegal characters in method: {method!r}")
-            return
-        if method not in self._SUPPORTED_METHODS:
-            raise KeyError(f"unknown method {method}")
-        raw = self._raw
-        has_body = raw._body is not None or raw.body_producer is not None
-        if (method in _WITH_BODY) != has_body:
-            raise ValueError(
-                f"Body must {'not ' if method in _WITH_BODY else ''}be None for method {method} "
-                "(unless allow_nonstandard_methods is true)"
-            )
-
-    def _make_key(self) -> tuple[Any, ...]:
-        """What a connection must have in common with this call to serve it."""
-        raw = self._raw
-        default = self._defaults.get
-        options: tuple[Any, ...] = (
-            raw.network_interface or default("network_interface"),
-            default("allow_ipv6") if raw.allow_ipv6 is None else raw.allow_ipv6,
-        )
-        if self.origin.tls:
-            setting = self.setting
-            files = (
-                setting("ca_certs"),
-                setting("client_key"),
-                setting("client_cert"),
-                setting("ssl_options"),
-            )
-            options += (setting("validate_cert"), *tls.identity(*files))
-        return (self.origin.name, *options)
-
-    def _prepare_fields(self, target: str, agent: str, credentials: tuple[str, str] | None) -> None:
-        """The head of a request that has something of its own to say."""
-        raw = self._raw
-        method = self.method
-        fields = raw._headers
-        if fields is not None and not isinstance(fields, HTTPHeaders):
-            fields = HTTPHeaders(fields)
-        ours: dict[str, str | None] = {}
-        username = self.setting("auth_username")
-        if credentials is not None or username is not None:
-            if self.setting("auth_mode") not in (None, "basic"):
-                raise ValueError(f"unsupported auth_mode {self.setting('auth_mode')}")
-            if credentials is None:
-                credentials = (username, self.setting("auth_password") or "")
-            ours["Authorization"] = heads.basic(*credentials)
-        if raw.user_agent or fields is None or "User-Agent" not in fields:
-            ours["User-Agent"] = agent
-        if self._codings:
-            ours["Accept-Encoding"] = ", ".join(self._codings)
-        self._prepare_body(fields, ours)
-        if method == "POST" and (fields is None or "Content-Type" not in fields):
-            ours["Content-Type"] = "application/x-www-form-urlencoded"
-        self.head, sent = heads.build(method, target, self.origin.field, fields, ours)
-        connection = sent.lookup("Connection")
-        if connection is not None and "close" in connection.lower():
-            self.keep_alive = False
-
-    def _prepare_body(self, fields: HTTPHeaders | None, ours: dict[str, str | None]) -> None:
-        raw = self._raw
-        body = raw._body
-        producer = raw.body_producer
-        announced = None if fields is None else fields.get("Content-Length")
-        if body is not None:
-            # The length is what it is, whatever the fields say; and there is only one framing.
-            ours["Content-Length"] = str(len(body))
-            ours["Transfer-Encoding"] = None
-            self.body = body
-        elif producer is not None:
-            self._producer = producer
-            self.deferred = True
-            if announced is None:
-                ours["Transfer-Encoding"] = "chunked"
-                self._framing = heads.Framing(None)
-            elif announced.isascii() and announced.isdigit():
-                ours["Transfer-Encoding"] = None
-                self._framing = heads.Framing(int(announced))
-            else:
-                raise ValueError(f"Content-Length is not a number: {announced!r}")
+        engine = self.engine
+        if engine.admit(self):
+            self._ends = now + self.request_timeout
+            self._dispatch(now)
         else:
-            ours["Transfer-Encoding"] = None
-            if self.method in _WITH_BODY:
-                ours["Content-Length"] = "0"  # RFC 9110 section 8.6
-            elif announced is not None and announced != "0":
-                raise HTTPOutputError(f"Content-Length is {announced} and there is no body")
-        if raw.expect_100_continue and (body or producer is not None):
-            ours["Expect"] = "100-continue"
-            self.deferred = True
-            self._continue_due = True
-
-    # --- from the queue to the connection -------------------------------------------------------
-
-    def queued(self) -> None:
-        """Others come first."""
-        self._is_queued = True
-        self._set_deadline(self._submitted, self._connect_limit())
+            self._queued_at = now
+            self._set_deadline(now + min(self.connect_timeout, self.request_timeout), now)
 
     def start(self) -> None:
-        """The engine has a place for this call."""
-        if self._is_queued:
-            self._started = _clock()
-            self._started_wall = _wall_clock()
-        self._dispatch()
+        """The engine has a place for this call, which was in the queue."""
+        self._started = now = _clock()
+        self._started_wall = _wall_clock()
+        self._ends = now + self.request_timeout
+        self._dispatch(now)
 
-    def _dispatch(self, fresh: bool = False) -> None:
+    def _dispatch(self, now: float, fresh: bool = False) -> None:
         """Send the request, over a connection that is there or is made for it."""
         engine = self.engine
         if not fresh:
-            now = _clock() if self._redirects or self._is_queued else self._started
-            connection = engine.pool.take(self.key, now, self.may_be_repeated())
+            connection = engine.pool.take(self.key, now, self)
             if connection is not None:
-                self._send(connection)
+                self._send(connection, now)
                 return
-        limit = self._connect_limit()
-        if self._redirects:
-            limit = min(limit, self._started + self._request_limit() - _clock())
-            self._set_deadline(_clock(), limit)
-        else:
-            self._set_deadline(self._started, limit)
+        self._set_deadline(min(now + self.connect_timeout, self._ends), now)
         try:
             self._connecting = engine.connect(self)
         except Exception as error:
@@ -309,39 +136,30 @@ class Call:
             connection.abort()
             self.fail(HTTPStreamClosedError("Stream closed"))
         else:
-            self._send(connection)
+            self._send(connection, _clock())
 
-    def _send(self, connection: ClientConnection) -> None:
+    def _send(self, connection: ClientConnection, now: float) -> None:
         self.connection = connection
-        self._set_deadline(self._started, self._request_limit())
+        self.deadline = ends = self._ends
+        if ends < self.engine.next_look:
+            self.engine.watch(ends, now)
         connection.begin(self)
         if self.deferred and not self.done:
             if self._continue_due:
-                self.deadline = min(self.deadline, _clock() + limits.CONTINUE_TIMEOUT)
-                self.engine.watch(self.deadline, _clock())
+                self._set_deadline(min(ends, now + limits.CONTINUE_TIMEOUT), now)
             else:
                 self._send_body()
 
-    def _connect_limit(self) -> float:
-        connect = self.setting("connect_timeout") or math.inf
-        return min(connect, self._request_limit())
-
-    def _request_limit(self) -> float:
-        limit: float = self.setting("request_timeout") or math.inf
-        return limit
-
-    def _set_deadline(self, since: float, limit: float) -> None:
-        self.deadline = deadline = since + limit
-        if deadline < self.engine._next_look:
-            self.engine.watch(deadline, _clock())
+    def _set_deadline(self, deadline: float, now: float) -> None:
+        self.deadline = deadline
+        if deadline < self.engine.next_look:
+            self.engine.watch(deadline, now)
 
     def expire(self, now: float) -> None:
         """The deadline has passed."""
-        if self._continue_due:
+        if self._continue_due and self.connection is not None and now < self._ends:
             # RFC 9110 section 10.1.1: an old server may never answer the question.
-            self._continue_due = False
-            self._set_deadline(self._started, self._request_limit())
-            self._send_body()
+            self._go_on()
         elif self._connecting is not None and self.dial is not None:
             self.fail(HTTPTimeoutError(f"Timeout {self.dial.phase}", self.dial.step))
         elif self.connection is None:
@@ -350,6 +168,12 @@ class Call:
             self.fail(HTTPTimeoutError("Timeout during request"))
 
     # --- the request's body ---------------------------------------------------------------------
+
+    def _go_on(self) -> None:
+        """The server does not mind the body, or says nothing about it."""
+        self._continue_due = False
+        self._set_deadline(self._ends, _clock())
+        self._send_body()
 
     def _send_body(self) -> None:
         connection = self.connection
@@ -360,36 +184,35 @@ class Call:
             if self.body:
                 connection.write(self.body)
             return
-        context = self._context
-        assert context is not None
         self._producing = self.engine.loop.create_task(
-            self._produce(self._producer, connection), context=context
+            self._produce(self._producer, connection), context=self._context
         )
 
     async def _produce(self, producer: Callable[..., Any], connection: ClientConnection) -> None:
         framing = self._framing
         assert framing is not None
+        task = asyncio.current_task()
 
         def write(chunk: bytes) -> Awaitable[None]:
-            if self._producing is not asyncio_task and asyncio_task is not None:
-                raise HTTPOutputError("the request is over")
+            if self._producing is not task:
+                raise HTTPOutputError("The request is over")
             connection.write(framing.frame(chunk))
             return connection.room()
 
-        asyncio_task = asyncio.current_task()
         try:
             result = producer(write)
             if result is not None:
                 await gen.convert_yielded(result)
-            connection.write(framing.end())
+            last = framing.end()
         except Exception as error:
-            if self._producing is asyncio_task:
+            if self._producing is task:
                 self._producing = None
                 self.fail(error)
             return
-        if self._producing is asyncio_task:
+        if self._producing is task:
             self._producing = None
             connection.sending = False
+            connection.write(last)
 
     def wrote(self) -> None:
         """The server has taken what was sent."""
@@ -399,42 +222,36 @@ class Call:
     def interim_received(self, head: ResponseHead) -> None:
         """A 1xx response: another will follow."""
         if head.status == 100 and self._continue_due:
-            self._continue_due = False
-            self._set_deadline(self._started, self._request_limit())
-            self._send_body()
-            return
-        if self._header_callback is not None:
+            self._go_on()
+        elif self._header_callback is not None:
             headers = HTTPHeaders()
             headers.load(head.raw)
             self._announce(self._header_callback, head, headers)
 
     def head_received(self, head: ResponseHead) -> None:
         """The final response begins."""
-        self._first_byte = _clock()
+        self._first_byte = now = _clock()
         self._response = head
         if self._continue_due:
             # The answer came instead of "go on": the body will not be sent.
             self._continue_due = False
-            self._set_deadline(self._started, self._request_limit())
+            self._set_deadline(self._ends, now)
         if head.status in redirect.CODES and self._is_followed(head):
             self._following = True
             if head.until_close or head.content_length > limits.MAX_DISCARD:
                 self._skip_body()
             return
         if head.seen & _ENCODED and self._codings:
-            coding = head.get(b"content-encoding")
-            self._decoder = decoder_for(coding or "", self._codings)
-            if self._decoder is not None:
-                self._headers = headers = HTTPHeaders()
-                headers.load(head.raw)
-                Decoder.rewrite(headers)
+            self._open_decoder(head)
         if self._header_callback is not None:
             if self._headers is None:
                 self._headers = HTTPHeaders()
                 self._headers.load(head.raw)
             self._announce(self._header_callback, head, self._headers)
         if self._sink is None:
-            self._pieces = []
+            self._collected = []
+            if self._decoder is None:
+                self.pieces = self._collected
 
     def _is_followed(self, head: ResponseHead) -> bool:
         return (
@@ -442,6 +259,13 @@ class Call:
             and self._redirects < (self.setting("max_redirects") or 0)
             and head.get(b"location") is not None
         )
+
+    def _open_decoder(self, head: ResponseHead) -> None:
+        self._decoder = decoder_for(head.get(b"content-encoding") or "", self._codings)
+        if self._decoder is not None:
+            self._headers = headers = HTTPHeaders()
+            headers.load(head.raw)
+            Decoder.rewrite(headers)
 
     def _announce(
         self, callback: Callable[[str], Any], head: ResponseHead, headers: HTTPHeaders
@@ -475,8 +299,8 @@ class Call:
         return None
 
     def _deliver(self, chunk: bytes) -> Awaitable[Any] | None:
-        if self._pieces is not None:
-            self._pieces.append(chunk)
+        if self._collected is not None:
+            self._collected.append(chunk)
         elif self._following:
             self._discarded += len(chunk)
             if self._discarded > limits.MAX_DISCARD:
@@ -497,85 +321,79 @@ class Call:
         if self._decoder is not None:
             self._decoder.check_end()
 
-    def _skip_body(self) -> None:
-        """Follow the redirect without what else it says."""
-        connection, self.connection = self.connection, None
-        if connection is not None:
-            connection.abort()
-            self._follow()
-
     def complete(self, connection: ClientConnection, reusable: bool) -> None:
         """The response has come to its end.
 
         :arg reusable: whether the connection can serve another request.
         """
         self.connection = None
-        self._stop_producing()
+        if self._producing is not None:
+            self._stop_producing()
+        engine = self.engine
         now = _clock()
-        self.engine.release(connection, reusable, now)
+        engine.release(connection, reusable, now)
         if self._following:
-            self._follow()
+            self._follow(now)
             return
         self.done = True
-        self.engine.leave(self)
-        head = self._response
-        assert head is not None
-        pieces = self._pieces
-        if pieces is None:
-            body = b""
-        else:
+        engine.leave(self)
+        body = b""
+        pieces = self._collected
+        if pieces:
             body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        times = {"starttransfer": self._first_byte - self._started, "total": now - self._started}
-        if self._is_queued:
-            times["queue"] = self._started - self._submitted
+        started = self._started
+        took = now - started
+        times = {"starttransfer": self._first_byte - started, "total": took}
+        if self._queued_at:
+            times["queue"] = started - self._queued_at
         response = make_response(
-            self.original,
-            head,
-            body,
-            self._url,
-            self._started_wall,
-            now - self._started,
-            times,
+            self.original, self._response, body, self.url, self._started_wall, took, times
         )
         if self._headers is not None:
             response.headers = self._headers
         if connection.parser.trailers:
             response._trailers = connection.parser.trailers
-        self._call_back(response)
+        try:
+            self.callback(response)
+        except Exception:
+            app_log.error("Uncaught exception in the callback of a fetch", exc_info=True)
 
-    def _follow(self) -> None:
+    # --- redirects ------------------------------------------------------------------------------
+
+    def _skip_body(self) -> None:
+        """Follow the redirect without what else it says."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.abort()
+            self._follow(_clock())
+
+    def _follow(self, now: float) -> None:
         head = self._response
-        assert head is not None
-        location = head.get(b"location") or ""
         self._redirects += 1
         self._following = False
         self._discarded = 0
-        self._response = None
         self.body = None
         self.deferred = self._continue_due = False
         self._producer = self._framing = None
         self.keep_alive = True
         try:
-            request = redirect.next_request(self._raw, self._url, head.status, location)
+            request = redirect.next_request(
+                self._raw, self.url, head.status, head.get(b"location") or ""
+            )
             self._use(_RequestProxy(request, self._defaults))
-            self._prepare()
+            self.prepare()
         except Exception as error:
             self.fail(error)
             return
-        self._dispatch()
+        self._dispatch(now)
 
     # --- ending early ---------------------------------------------------------------------------
-
-    def may_be_repeated(self) -> bool:
-        """Whether sending the request again can do no harm, and is possible."""
-        return self.method in _IDEMPOTENT and self._producer is None
 
     def repeat(self) -> None:
         """Send the request again: the connection was closing when it was sent."""
         self.connection = None
-        if self._raw.expect_100_continue and self.deferred:
-            self._continue_due = True
-        self._dispatch(fresh=True)
+        self._continue_due = self.deferred
+        self._dispatch(_clock(), fresh=True)
 
     def give_up(self) -> None:
         """Nobody wants the response any more."""
@@ -604,17 +422,13 @@ class Call:
 
     def _respond(self, error: BaseException) -> None:
         """Call back with what stands for a response."""
-        self._call_back(
-            HTTPResponse(
-                self.original,
-                599,
-                error=error,
-                request_time=_clock() - self._started,
-                start_time=self._started_wall,
-            )
+        response = HTTPResponse(
+            self.original,
+            599,
+            error=error,
+            request_time=_clock() - self._started,
+            start_time=self._started_wall,
         )
-
-    def _call_back(self, response: HTTPResponse) -> None:
         try:
             self.callback(response)
         except Exception:

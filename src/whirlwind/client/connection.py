@@ -16,6 +16,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Final
 
+from whirlwind.client.delivery import may_be_undelivered
 from whirlwind.client.errors import HTTPStreamClosedError
 from whirlwind.concurrent import future_set_result_unless_cancelled
 from whirlwind.iostream import StreamClosedError, UnsatisfiableReadError
@@ -60,10 +61,10 @@ class ClientConnection(asyncio.Protocol):
         self.idle_since = 0.0
         self.expiry = 0.0
         self._head_done = False
+        self._delivered = False
         self._waiting = False
         self._reading = True
         self._eof = False
-        self._advancing = False
         self._blocked = False
         self._room: asyncio.Future[None] | None = None
 
@@ -88,6 +89,8 @@ class ClientConnection(asyncio.Protocol):
         """The server will send no more."""
         self._eof = True
         if self.call is not None:
+            if self.silent:
+                self._delivered = not may_be_undelivered(self.transport)
             self.parser.receive_eof()
             if not self._waiting:
                 self._advance()
@@ -169,50 +172,43 @@ class ClientConnection(asyncio.Protocol):
 
     def _advance(self) -> None:
         """Hand on what the parser has until it is used up or the call wants to wait."""
-        if self._advancing:
-            return
-        self._advancing = True
+        parser = self.parser
         try:
-            self._handle_events()
+            while (call := self.call) is not None:
+                event = parser.next_event()
+                if event == _DATA:
+                    if call.pieces is not None:
+                        call.pieces.append(parser.chunk)
+                        continue
+                    waiting = call.body_received(parser.chunk)
+                    if waiting is not None:
+                        self._wait_for(call, waiting)
+                        return
+                elif event == _HEAD:
+                    self._head(call)
+                elif event == _END:
+                    call.body_ended()
+                    self._end(call)
+                    return
+                else:
+                    return
         except ProtocolError as error:
             self._refuse(error)
         except Exception:
             app_log.error("Uncaught exception", exc_info=True)
             self.fail(HTTPStreamClosedError("Connection closed"))
-        finally:
-            self._advancing = False
 
-    def _handle_events(self) -> None:
-        parser = self.parser
-        while True:
-            event = parser.next_event()
-            call = self.call
-            if call is None:
-                return
-            if event == _DATA:
-                waiting = call.body_received(parser.chunk)
-            elif event == _HEAD:
-                head: Any = parser.head
-                if head.status < 200:
-                    if head.status == 101:
-                        raise ProtocolError(400, "Unexpected 101 response")
-                    waiting = None
-                    call.interim_received(head)
-                else:
-                    self._head_done = True
-                    waiting = None
-                    call.head_received(head)
-            elif event == _END:
-                self._end(call)
-                return
-            else:
-                return
-            if waiting is not None:
-                self._wait_for(call, waiting)
-                return
+    def _head(self, call: Call) -> None:
+        head: Any = self.parser.head
+        if head.status >= 200:
+            self._head_done = True
+            call.head_received(head)
+        elif head.status == 101:
+            raise ProtocolError(400, "Unexpected 101 response")
+        else:
+            call.interim_received(head)
 
     def _end(self, call: Call) -> None:
-        call.body_ended()
         self.call = None
         parser = self.parser
         head: Any = parser.head
@@ -286,8 +282,8 @@ class ClientConnection(asyncio.Protocol):
             return
         self.call = None
         self.abort()
-        if self.served and self.silent and call.may_be_repeated():
-            # RFC 9110 section 9.2.2: the server closed a connection it was done with, and the
+        if self.served and self.silent and not self._delivered and call.may_be_repeated():
+            # RFC 9112 section 9.3.1: the server closed a connection it was done with, and the
             # request crossed that on its way.
             call.repeat()
         elif error is not None:

@@ -1,6 +1,6 @@
 """What the requests of one client share: the queue, the connections, the clock.
 
-Theory of operation. `submit` starts a `Call` or queues it. A call takes an idle connection that
+Theory of operation. `admit` starts a `Call` or queues it. A call takes an idle connection that
 fits from the pool, or a task of its own makes one. When the call is over, its place goes to the
 next in the queue, and its connection back to the pool.
 
@@ -71,20 +71,23 @@ class Engine:
         # What is shared by all requests must not keep, or see, the context variables of one.
         self._context = contextvars.Context()
         self._timer: asyncio.TimerHandle | None = None
-        self._next_look = math.inf
+        #: When the timer fires.
+        self.next_look = math.inf
         self._guard: AsyncGenerator[None, None] | None = None
         io_loop._links.add(self)
 
     # --- calls ----------------------------------------------------------------------------------
 
-    def submit(self, call: Call) -> None:
-        """Start a call, or queue it."""
-        if len(self.active) < self.max_clients and not self.queue:
-            self.active.add(call)
-            call.start()
-        else:
+    def admit(self, call: Call) -> bool:
+        """Let a call begin, or else queue it.
+
+        :returns: whether it may begin; if not, ``start`` is called when it may.
+        """
+        if self.queue or len(self.active) >= self.max_clients:
             self.queue.append(call)
-            call.queued()
+            return False
+        self.active.add(call)
+        return True
 
     def leave(self, call: Call) -> None:
         """A call is over, or will not begin."""
@@ -133,7 +136,7 @@ class Engine:
         """A call has no more use for its connection."""
         if reusable and not self.closed:
             self.pool.put(connection, now)
-            if connection.expiry < self._next_look:
+            if connection.expiry < self.next_look:
                 self.watch(connection.expiry, now)
         else:
             connection.close()
@@ -150,18 +153,18 @@ class Engine:
 
     def watch(self, deadline: float, now: float) -> None:
         """Look at all deadlines when this one passes, if not before."""
-        if deadline >= self._next_look:
+        if deadline >= self.next_look:
             return
         if self._timer is not None:
             self._timer.cancel()
-        self._next_look = deadline
+        self.next_look = deadline
         self._timer = self.loop.call_later(
             max(0.0, deadline - now), self._look, context=self._context
         )
 
     def _look(self) -> None:
         self._timer = None
-        self._next_look = math.inf
+        self.next_look = math.inf
         now = _clock()
         for calls in (self.active, self.queue):
             for call in [call for call in calls if call.deadline <= now]:
@@ -180,7 +183,7 @@ class Engine:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._next_look = math.inf
+        self.next_look = math.inf
 
     # --- ending ---------------------------------------------------------------------------------
 

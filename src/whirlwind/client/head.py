@@ -15,6 +15,7 @@ from whirlwind.protocol.errors import HTTPOutputError
 from whirlwind.protocol.headers import HeaderMap, encode_head, is_sendable
 
 if TYPE_CHECKING:
+    from whirlwind.client.urls import Origin
     from whirlwind.httputil import HTTPHeaders
 
 #: RFC 9110 section 5.6.2: what a method may be.
@@ -36,18 +37,20 @@ def basic(username: str, password: str) -> str:
     return f"Basic {base64.b64encode(raw).decode('ascii')}"
 
 
-def plain(method: str, target: str, host: str, agent: str, codings: str) -> bytes:
-    """The head of a request that says nothing of its own.
+def plain(origin: Origin, target: str, agent: str, codings: str) -> bytes:
+    """The head of a GET request that says nothing of its own.
 
     :raises ValueError: ``agent`` holds what no field may.
     """
-    if not is_sendable(agent):
-        raise ValueError(f"Illegal characters in User-Agent: {agent!r}")
-    if codings:
-        codings = f"Accept-Encoding: {codings}\r\n"
-    return (
-        f"{method} {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {agent}\r\n{codings}\r\n"
-    ).encode("latin-1")
+    known_agent, known_codings, rest = origin.last_head
+    if known_agent != agent or known_codings != codings:
+        if not is_sendable(agent):
+            raise ValueError(f"Illegal characters in User-Agent: {agent!r}")
+        accept = f"Accept-Encoding: {codings}\r\n" if codings else ""
+        fields = f"Host: {origin.field}\r\nUser-Agent: {agent}\r\n{accept}\r\n"
+        rest = fields.encode("latin-1")
+        origin.last_head = (agent, codings, rest)
+    return b"GET %b HTTP/1.1\r\n%b" % (target.encode("ascii"), rest)
 
 
 def build(

@@ -9,6 +9,7 @@ from whirlwind.protocol import limits
 
 if TYPE_CHECKING:
     from whirlwind.client.connection import ClientConnection
+    from whirlwind.client.outgoing import Outgoing
 
 
 class Pool:
@@ -28,15 +29,17 @@ class Pool:
     def __len__(self) -> int:
         return len(self._all)
 
-    def take(self, key: tuple[Any, ...], now: float, repeatable: bool) -> ClientConnection | None:
+    def take(self, key: tuple[Any, ...], now: float, request: Outgoing) -> ClientConnection | None:
         """A connection for a request, or None.
 
-        :arg key: what `put` was given; equal keys mean that the connection serves either.
+        :arg key: that of the connection; equal keys mean that one serves either.
         :arg now: seconds on the clock of `put`.
-        :arg repeatable: whether the request may be sent again if the server closes the connection
-            in this moment. One that must not is more particular.
+        :arg request: if it may not be repeated, should the server be closing the connection in
+            this moment, there is more to be known about the connection.
         """
         stack = self._stacks.get(key)
+        if stack is None:
+            return None
         while stack:
             connection = stack.pop()
             del self._all[connection]
@@ -44,7 +47,7 @@ class Pool:
                 del self._stacks[key]
             if not connection.is_usable() or connection.expiry <= now:
                 connection.close()
-            elif repeatable or self._is_certainly_open(connection, now):
+            elif request.may_be_repeated() or self._is_certainly_open(connection, now):
                 return connection
             else:
                 connection.close()

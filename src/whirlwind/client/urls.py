@@ -22,7 +22,7 @@ class Origin:
     :ivar field: str, the value of the Host field.
     """
 
-    __slots__ = ("field", "host", "name", "path", "port", "tls")
+    __slots__ = ("field", "host", "last_head", "name", "path", "port", "tls")
 
     def __init__(self, scheme: str, host: str, port: int, field: str, path: str = "") -> None:
         self.tls = scheme.startswith("https")
@@ -32,12 +32,17 @@ class Origin:
         #: str, the path of the unix socket that stands for the host, or nothing.
         self.path = path
         self.name = f"{scheme}://{path or host}:{port}"
+        #: What the head of a request to this origin ended with, and what it was made from.
+        self.last_head: tuple[str, str, bytes] = ("", "", b"")
 
 
 _origins: dict[str, Origin] = {}
+_Parsed = tuple[Origin, str, tuple[str, str] | None]
+# Programs fetch the same URLs again and again; a look here is a tenth of taking one apart.
+_parsed: dict[str, _Parsed] = {}
 
 
-def parse(url: str) -> tuple[Origin, str, tuple[str, str] | None]:
+def parse(url: str) -> _Parsed:
     """Take a URL apart.
 
     Characters that no request target may hold are percent-encoded, as browsers do.
@@ -45,6 +50,9 @@ def parse(url: str) -> tuple[Origin, str, tuple[str, str] | None]:
     :returns: the origin, the request target, and user name and password if the URL has them.
     :raises ValueError: the scheme is another, the port is none, or there is no host.
     """
+    known = _parsed.get(url)
+    if known is not None:
+        return known
     found = _COMMON.fullmatch(url)
     if found is None:
         return _parse_uncommon(url)
@@ -55,10 +63,13 @@ def parse(url: str) -> tuple[Origin, str, tuple[str, str] | None]:
         if len(_origins) >= MAX_ORIGINS:
             _origins.clear()
         _origins[prefix] = origin
-    return origin, target or "/", None
+    if len(_parsed) >= MAX_ORIGINS:
+        _parsed.clear()
+    _parsed[url] = parsed = (origin, target or "/", None)
+    return parsed
 
 
-def _parse_uncommon(url: str) -> tuple[Origin, str, tuple[str, str] | None]:
+def _parse_uncommon(url: str) -> _Parsed:
     parts = urlsplit(url)
     scheme = parts.scheme
     if scheme not in ("http", "https", "http+unix", "https+unix"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from collections.abc import Callable
 from typing import Any, cast
@@ -176,7 +175,8 @@ class AsyncHTTPClient(Configurable):
         if headers is not None and not isinstance(headers, HTTPHeaders):
             request.headers = HTTPHeaders(headers)
         future = _Fetch(loop=self.io_loop.asyncio_loop)
-        future.raise_error = raise_error
+        if not raise_error:
+            future.raise_error = False
         self.fetch_impl(cast("HTTPRequest", _RequestProxy(request, self.defaults)), future.respond)
         return future
 
@@ -193,25 +193,20 @@ class AsyncHTTPClient(Configurable):
 class _Fetch(Future[HTTPResponse]):
     """The future of a fetch, whose cancellation reaches the connection."""
 
-    __slots__ = ("on_cancel", "raise_error", "silent")
-
-    raise_error: bool
-    on_cancel: Callable[[], None] | None
-    silent: bool
-
-    def __init__(self, *, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop=loop)
-        self.on_cancel = None
-        self.silent = False
+    raise_error = True
+    #: Called when somebody cancels the future.
+    on_cancel: Callable[[], None] | None = None
+    #: Whether the cancellation tells whoever waits all there is to know.
+    silent = False
 
     def respond(self, response: HTTPResponse) -> None:
         """The callback of ``fetch_impl``."""
         error = response.error
-        if error is not None and (self.raise_error or not response._error_is_response_code):
-            if not (self.silent and self.cancelled()):
-                future_set_exception_unless_cancelled(self, error)
-        elif not self.cancelled():
-            self.set_result(response)
+        if error is None or not (self.raise_error or not response._error_is_response_code):
+            if not self.cancelled():
+                self.set_result(response)
+        elif not (self.silent and self.cancelled()):
+            future_set_exception_unless_cancelled(self, error)
 
     def cancel(self, msg: Any | None = None) -> bool:
         # Whoever waits learns of it by the cancellation itself. Where nobody does, nobody would,

@@ -1,0 +1,212 @@
+"""What a request looks like on the wire, and what a connection must be for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from whirlwind.client import head as heads
+from whirlwind.client import tls, urls
+from whirlwind.escape import to_unicode
+from whirlwind.httpclient.request import HTTPRequest, _RequestProxy
+from whirlwind.httputil import HTTPHeaders
+from whirlwind.protocol.errors import HTTPOutputError
+
+if TYPE_CHECKING:
+    from whirlwind.client.urls import Origin
+
+_WITH_BODY: Final = frozenset(("POST", "PUT", "PATCH"))
+# RFC 9110 section 9.2.2: sending one of these twice does what sending it once does.
+_IDEMPOTENT: Final = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))
+#: The content codings that are asked for and undone, as `HTTPRequest.decompress_response` has it.
+_CODINGS: Final = ("gzip",)
+
+
+class Outgoing:
+    """A request that `prepare` has turned into bytes.
+
+    :ivar origin: where it goes.
+    :ivar key: tuple, what a connection must have in common with it to serve it.
+    :ivar head: bytes, the head.
+    :ivar body: bytes, or None when there is none or it is produced.
+    :ivar deferred: bool, whether the body comes when the head has gone: it is produced, or the
+        server has to be asked first.
+    :ivar keep_alive: bool, whether the connection may be used again afterwards.
+    """
+
+    _SUPPORTED_METHODS: ClassVar[set[str]] = {
+        "GET",
+        "HEAD",
+        "POST",
+        "DELETE",
+        "PATCH",
+        "PUT",
+        "OPTIONS",
+    }
+
+    origin: Origin
+    key: tuple[Any, ...]
+    method: str
+    url: str
+    head: bytes
+    body: bytes | None = None
+    deferred = False
+    keep_alive = True
+    #: Seconds; infinite for no limit.
+    connect_timeout = math.inf
+    request_timeout = math.inf
+    _continue_due = False
+    _producer: Callable[..., Any] | None = None
+    _framing: heads.Framing | None = None
+    _codings: tuple[str, ...] = ()
+
+    def _use(self, request: HTTPRequest | _RequestProxy) -> None:
+        if isinstance(request, _RequestProxy):
+            self._raw = request.request
+            self._defaults = request.defaults or {}
+        else:
+            self._raw = request
+            self._defaults = HTTPRequest._DEFAULTS
+
+    def setting(self, name: str) -> Any:
+        """An attribute of the request, or the default for it."""
+        value = getattr(self._raw, name)
+        return self._defaults.get(name) if value is None else value
+
+    def summary(self) -> str:
+        """The request in a few words, for a log."""
+        return f"{self.method} {self.origin.name}"
+
+    def may_be_repeated(self) -> bool:
+        """Whether sending the request again can do no harm, and is possible."""
+        return self.method in _IDEMPOTENT and self._producer is None
+
+    def prepare(self) -> None:
+        """Turn the request into what goes over the wire.
+
+        :raises ValueError: the request holds what cannot be sent, or contradicts itself.
+        :raises KeyError: the method is unknown.
+        """
+        raw = self._raw
+        default = self._defaults.get
+        url = raw.url
+        if type(url) is not str:
+            url = to_unicode(url)
+        self.url = url
+        self.origin, target, credentials = urls.parse(url)
+        self.method = method = raw.method
+        timeout = raw.connect_timeout
+        self.connect_timeout = (
+            default("connect_timeout") if timeout is None else timeout
+        ) or math.inf
+        timeout = raw.request_timeout
+        self.request_timeout = (
+            default("request_timeout") if timeout is None else timeout
+        ) or math.inf
+        agent = raw.user_agent or default("user_agent") or heads.user_agent()
+        decompress = raw.decompress_response
+        self._codings = (
+            _CODINGS
+            if (default("decompress_response") if decompress is None else decompress)
+            else ()
+        )
+        self.key = self._make_key()
+        if (
+            method == "GET"
+            and raw._headers is None
+            and raw._body is None
+            and raw.body_producer is None
+            and credentials is None
+            and raw.auth_username is None
+            and default("auth_username") is None
+        ):
+            self.head = heads.plain(self.origin, target, agent, ", ".join(self._codings))
+        else:
+            self._check_method(method)
+            self._prepare_fields(target, agent, credentials)
+
+    def _make_key(self) -> tuple[Any, ...]:
+        raw = self._raw
+        default = self._defaults.get
+        interface = raw.network_interface or default("network_interface")
+        ipv6 = default("allow_ipv6") if raw.allow_ipv6 is None else raw.allow_ipv6
+        if not self.origin.tls:
+            return (self.origin.name, interface, ipv6)
+        setting = self.setting
+        identity = tls.identity(
+            setting("ca_certs"),
+            setting("client_key"),
+            setting("client_cert"),
+            setting("ssl_options"),
+        )
+        return (self.origin.name, interface, ipv6, setting("validate_cert"), *identity)
+
+    def _check_method(self, method: str) -> None:
+        if self.setting("allow_nonstandard_methods"):
+            if type(method) is not str or heads.TOKEN.fullmatch(method) is None:
+                raise ValueError(f"Illegal characters in method: {method!r}")
+            return
+        if method not in self._SUPPORTED_METHODS:
+            raise KeyError(f"unknown method {method}")
+        has_body = self._raw._body is not None or self._raw.body_producer is not None
+        if (method in _WITH_BODY) != has_body:
+            raise ValueError(
+                f"Body must {'not ' if method in _WITH_BODY else ''}be None for method {method} "
+                "(unless allow_nonstandard_methods is true)"
+            )
+
+    def _prepare_fields(self, target: str, agent: str, credentials: tuple[str, str] | None) -> None:
+        """The head of a request that has something of its own to say."""
+        raw = self._raw
+        fields = raw._headers
+        if fields is not None and not isinstance(fields, HTTPHeaders):
+            fields = HTTPHeaders(fields)
+        ours: dict[str, str | None] = {}
+        username = self.setting("auth_username")
+        if credentials is not None or username is not None:
+            if self.setting("auth_mode") not in (None, "basic"):
+                raise ValueError(f"unsupported auth_mode {self.setting('auth_mode')}")
+            if credentials is None:
+                credentials = (username, self.setting("auth_password") or "")
+            ours["Authorization"] = heads.basic(*credentials)
+        if raw.user_agent or fields is None or "User-Agent" not in fields:
+            ours["User-Agent"] = agent
+        if self._codings:
+            ours["Accept-Encoding"] = ", ".join(self._codings)
+        self._prepare_body(fields, ours)
+        if self.method == "POST" and (fields is None or "Content-Type" not in fields):
+            ours["Content-Type"] = "application/x-www-form-urlencoded"
+        self.head, sent = heads.build(self.method, target, self.origin.field, fields, ours)
+        connection = sent.lookup("Connection")
+        if connection is not None and "close" in connection.lower():
+            self.keep_alive = False
+
+    def _prepare_body(self, fields: HTTPHeaders | None, ours: dict[str, str | None]) -> None:
+        raw = self._raw
+        body = raw._body
+        producer = raw.body_producer
+        announced = None if fields is None else fields.get("Content-Length")
+        # There is one framing, which is ours to choose.
+        ours["Transfer-Encoding"] = None
+        if body is not None:
+            ours["Content-Length"] = str(len(body))
+            self.body = body
+        elif producer is not None:
+            self._producer = producer
+            self.deferred = True
+            if announced is None:
+                ours["Transfer-Encoding"] = "chunked"
+                self._framing = heads.Framing(None)
+            elif announced.isascii() and announced.isdigit():
+                self._framing = heads.Framing(int(announced))
+            else:
+                raise ValueError(f"Content-Length is not a number: {announced!r}")
+        elif self.method in _WITH_BODY:
+            ours["Content-Length"] = "0"  # RFC 9110 section 8.6
+        elif announced is not None and announced != "0":
+            raise HTTPOutputError(f"Content-Length is {announced} and there is no body")
+        if raw.expect_100_continue and (body or producer is not None):
+            ours["Expect"] = "100-continue"
+            self.deferred = True
+            self._continue_due = True
