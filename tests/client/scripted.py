@@ -37,8 +37,9 @@ class Close:
 CLOSE = Close()
 RESET = Close(reset=True)
 
-# What a server does for one request: these bytes, these steps, or whatever the function does.
-Step = bytes | Close | Awaitable[Any]
+# What a server does for one request: these bytes, these steps (a number waits so many seconds), or
+# whatever the function does.
+Step = bytes | Close | float
 Answer = bytes | list[Step] | Callable[["Peer"], Awaitable[None]]
 
 
@@ -71,7 +72,7 @@ class Peer:
         """The next request, or None when the client has closed."""
         try:
             head = await self.reader.readuntil(b"\r\n\r\n")
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, OSError):
             return None
         body = b""
         length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
@@ -86,7 +87,7 @@ class Peer:
     async def read_chunked(self) -> bytes:
         """A chunked body, put together."""
         body = b""
-        while size := int(await self.reader.readline(), 16):
+        while size := int(await self.reader.readuntil(b"\r\n"), 16):
             body += await self.reader.readexactly(size)
             await self.reader.readexactly(2)
         await self.reader.readexactly(2)
@@ -151,7 +152,7 @@ class Server:
                 self.requests.append(request)
                 if not await self._answer(peer):
                     return
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         except BaseException as error:
             self.failure = error
@@ -173,7 +174,7 @@ class Server:
                     peer.reset()
                 return False
             else:
-                await step
+                await asyncio.sleep(step)
         return True
 
 

@@ -783,15 +783,18 @@ class TestTimeouts:
                     await peer.send(b"H")
                     await asyncio.sleep(0.01)
 
-            for answer in (silent, drip, [response(b"", "Content-Length: 9"), silent]):
-                steps = silent if isinstance(answer, list) else answer
-                error = await failing(steps, request_timeout=0.05)
-                assert isinstance(error, HTTPTimeoutError)
-                assert (str(error), error.code, error.phase) == (
-                    "Timeout during request",
-                    599,
-                    "total",
-                )
+            async def half(peer: Any) -> None:
+                await peer.send(response(b"abc", "Content-Length: 9", length=False))
+                await peer.reader.read()
+
+            for answer in (silent, drip, half):
+                async with Server(OK, answer) as server, client() as c:
+                    await c.fetch(server.url())  # so that there is a connection
+                    with pytest.raises(HTTPTimeoutError) as caught:
+                        await c.fetch(server.url(), request_timeout=0.05)
+                    assert str(caught.value) == "Timeout during request"
+                    assert (caught.value.code, caught.value.phase) == (599, "total")
+                    await server.peers[0].closed.wait()
 
         run(main)
 

@@ -7,10 +7,11 @@ import socket
 import ssl
 from typing import TYPE_CHECKING, Any
 
-from whirlwind._connector import Connector, display
+from whirlwind._connector import Address, Connector, display
 from whirlwind.client import tls
+from whirlwind.client.proxy import Proxy, Tunnel, connect_by_socks
 from whirlwind.log import gen_log
-from whirlwind.netutil import is_valid_ip
+from whirlwind.netutil import _client_ssl_defaults, is_valid_ip
 from whirlwind.protocol.limits import TLS_SHUTDOWN_TIMEOUT
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Dial(Connector[socket.socket]):
     """One attempt to reach the server of a call.
 
     :ivar phase: str, for people: ``while resolving example.com``.
-    :ivar step: str, for programs: ``resolve``, ``connect``, ``tls``.
+    :ivar step: str, for programs: ``resolve``, ``connect``, ``proxy``, ``tls``.
     """
 
     def __init__(self, call: Call) -> None:
@@ -59,7 +60,13 @@ class Dial(Connector[socket.socket]):
         :raises OSError: the name has no address, no address answers, or TLS failed.
         """
         origin = self._call.origin
-        if origin.path:
+        proxy = self._call.proxy
+        if proxy is not None and not proxy.is_socks:
+            await self._connect_by_http(proxy, connection)
+            return
+        if proxy is not None:
+            sock = await self._reach_by_socks(proxy)
+        elif origin.path:
             sock = await self._connect_to(socket.AF_UNIX, origin.path)
         else:
             sock = await self.reach(origin.host, origin.port)
@@ -68,13 +75,62 @@ class Dial(Connector[socket.socket]):
         else:
             await self._start(connection, sock)
 
-    async def reach(self, host: str, port: int) -> socket.socket:
-        """Resolve a name and connect to one of its addresses."""
+    async def _reach_by_socks(self, proxy: Proxy) -> socket.socket:
+        origin = self._call.origin
+        addresses = await self._resolve(proxy.host, proxy.port)
+        host = origin.host
+        if proxy.scheme == "socks5" and not is_valid_ip(host):
+            host = (await self._resolve(host, origin.port))[0][1][0]
+        self.step = "proxy"
+        self.phase = f"while connecting to {origin.host}:{origin.port} through a proxy"
+        return await connect_by_socks(proxy, addresses[0][1][0], host, origin.port, self.source_ip)
+
+    async def _connect_by_http(self, proxy: Proxy, connection: ClientConnection) -> None:
+        origin = self._call.origin
+        sock = await self.reach(proxy.host, proxy.port)
+        context = None
+        if proxy.scheme == "https":
+            context = self._call.engine.proxy_context or _client_ssl_defaults()
+        if not origin.tls:
+            await self._start(connection, sock, context, proxy.host, proxy.port)
+            return
+        host = f"[{origin.host}]" if ":" in origin.host else origin.host
+        authorization = self._call.proxy_authorization()
+        fields = "" if authorization is None else f"Proxy-Authorization: {authorization}\r\n"
+        tunnel = Tunnel(self._loop, f"{host}:{origin.port}", fields)
+        try:
+            await self._start(tunnel, sock, context, proxy.host, proxy.port)
+            self.step = "proxy"
+            self.phase = f"while connecting to {host}:{origin.port} through a proxy"
+            await tunnel.opened
+            self.step = "tls"
+            self.phase = f"during TLS handshake with {origin.host}:{origin.port}"
+            transport = await self._loop.start_tls(
+                tunnel.transport,
+                connection,
+                self.context(),
+                server_hostname=origin.host.partition("%")[0],
+                ssl_shutdown_timeout=TLS_SHUTDOWN_TIMEOUT,
+            )
+        except BaseException as error:
+            if tunnel.transport is not None:
+                tunnel.transport.abort()
+            if isinstance(error, ssl.SSLError):
+                gen_log.warning("SSL Error on %s:%s: %s", origin.host, origin.port, error)
+            raise
+        connection.connection_made(transport)
+
+    async def _resolve(self, host: str, port: int) -> list[Address]:
         self.step = "resolve"
         self.phase = f"while resolving {host}"
         addresses = await self._call.engine.resolver.resolve(host, port, self._family)
         if not addresses:
             raise OSError(f"{host} has no address")
+        return addresses
+
+    async def reach(self, host: str, port: int) -> socket.socket:
+        """Resolve a name and connect to one of its addresses."""
+        addresses = await self._resolve(host, port)
         self.step = "connect"
         return await self.connect(addresses)
 
@@ -91,7 +147,7 @@ class Dial(Connector[socket.socket]):
 
     async def _start(
         self,
-        connection: ClientConnection,
+        protocol: ClientConnection | Tunnel,
         sock: socket.socket,
         context: ssl.SSLContext | None = None,
         host: str = "",
@@ -108,13 +164,13 @@ class Dial(Connector[socket.socket]):
         if sock.family == getattr(socket, "AF_UNIX", None):
             create = self._loop.create_unix_connection
         try:
-            await create(lambda: connection, **options)
+            await create(lambda: protocol, **options)
         except ssl.SSLError as error:
             gen_log.warning("SSL Error on %s:%s: %s", host, port, error)
             raise
         except BaseException:
             # The loop closes the socket with its transport, but before there is one it does not.
-            if connection.transport is None and sock.fileno() != -1:
+            if protocol.transport is None and sock.fileno() != -1:
                 sock.close()
             raise
 

@@ -15,6 +15,7 @@ import asyncio
 import collections
 import contextvars
 import math
+import ssl
 import time
 import weakref
 from collections.abc import AsyncGenerator
@@ -62,6 +63,8 @@ class Engine:
         self.max_clients = max_clients
         self.max_header_size = max_header_size
         self.max_body_size = max_body_size
+        #: ssl.SSLContext for proxies that are reached by TLS; the system's defaults when None.
+        self.proxy_context: ssl.SSLContext | None = None
         self.pool = Pool(max(limits.MAX_IDLE_CONNECTIONS, max_clients), limits.CLIENT_IDLE_TIMEOUT)
         self.closed = False
         #: Calls that wait for others to end.

@@ -42,4 +42,22 @@ class HTTPStreamClosedError(HTTPClientError):
         return (type(self), (self.message,), {"response": self.response})
 
 
+class HTTPProxyError(HTTPClientError):
+    """A proxy did not let the request through. The code is 599.
+
+    :ivar proxy_status: int, the status that the proxy answered with, such as 407; None if none.
+    """
+
+    def __init__(self, message: str | None, proxy_status: int | None = None) -> None:
+        super().__init__(599, message=message)
+        self.proxy_status = proxy_status
+
+    def __str__(self) -> str:
+        return self.message or "Proxy error"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self.message, self.proxy_status), {"response": self.response})
+
+
+claim("whirlwind.client", HTTPProxyError)
 claim("whirlwind.simple_httpclient", HTTPTimeoutError, HTTPStreamClosedError)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from whirlwind.client import head as heads
 from whirlwind.client import tls, urls
+from whirlwind.client.proxy import Proxy
 from whirlwind.escape import to_unicode
 from whirlwind.httpclient.request import HTTPRequest, _RequestProxy
 from whirlwind.httputil import HTTPHeaders
@@ -27,6 +28,7 @@ class Outgoing:
     """A request that `prepare` has turned into bytes.
 
     :ivar origin: where it goes.
+    :ivar proxy: what it goes through, or None.
     :ivar key: tuple, what a connection must have in common with it to serve it.
     :ivar head: bytes, the head.
     :ivar body: bytes, or None when there is none or it is produced.
@@ -46,6 +48,7 @@ class Outgoing:
     }
 
     origin: Origin
+    proxy: Proxy | None = None
     key: tuple[Any, ...]
     method: str
     url: str
@@ -77,6 +80,12 @@ class Outgoing:
     def summary(self) -> str:
         """The request in a few words, for a log."""
         return f"{self.method} {self.origin.name}"
+
+    def proxy_authorization(self) -> str | None:
+        """What to tell an HTTP proxy of who we are."""
+        assert self.proxy is not None
+        own = None if self._raw._headers is None else self._raw.headers.get("Proxy-Authorization")
+        return self.proxy.authorization or own
 
     def may_be_repeated(self) -> bool:
         """Whether sending the request again can do no harm, and is possible."""
@@ -111,9 +120,14 @@ class Outgoing:
             if (default("decompress_response") if decompress is None else decompress)
             else ()
         )
+        if raw.proxy_host is not None or default("proxy_host") is not None:
+            self.proxy = self._named_proxy()
+        else:
+            self.proxy = self.default_proxy()
         self.key = self._make_key()
         if (
             method == "GET"
+            and self.proxy is None
             and raw._headers is None
             and raw._body is None
             and raw.body_producer is None
@@ -126,13 +140,38 @@ class Outgoing:
             self._check_method(method)
             self._prepare_fields(target, agent, credentials)
 
+    def default_proxy(self) -> Proxy | None:
+        """The proxy of a request that names none."""
+        return None
+
+    def _named_proxy(self) -> Proxy | None:
+        setting = self.setting
+        port = setting("proxy_port")
+        if port is None:
+            raise ValueError("proxy_host needs proxy_port")
+        if setting("proxy_auth_mode") not in (None, "basic"):
+            raise ValueError(f"unsupported proxy_auth_mode {setting('proxy_auth_mode')}")
+        if self.origin.path:
+            return None
+        return Proxy(
+            "http",
+            setting("proxy_host"),
+            port,
+            setting("proxy_username"),
+            setting("proxy_password") or "",
+        )
+
     def _make_key(self) -> tuple[Any, ...]:
         raw = self._raw
         default = self._defaults.get
         interface = raw.network_interface or default("network_interface")
         ipv6 = default("allow_ipv6") if raw.allow_ipv6 is None else raw.allow_ipv6
         if not self.origin.tls:
-            return (self.origin.name, interface, ipv6)
+            if self.proxy is None:
+                return (self.origin.name, interface, ipv6)
+            # An HTTP proxy takes requests to all origins over one connection.
+            name = self.origin.name if self.proxy.is_socks else ""
+            return (name, interface, ipv6, self.proxy)
         setting = self.setting
         identity = tls.identity(
             setting("ca_certs"),
@@ -140,7 +179,14 @@ class Outgoing:
             setting("client_cert"),
             setting("ssl_options"),
         )
-        return (self.origin.name, interface, ipv6, setting("validate_cert"), *identity)
+        return (
+            self.origin.name,
+            interface,
+            ipv6,
+            self.proxy,
+            setting("validate_cert"),
+            *identity,
+        )
 
     def _check_method(self, method: str) -> None:
         if self.setting("allow_nonstandard_methods"):
@@ -174,6 +220,14 @@ class Outgoing:
             ours["User-Agent"] = agent
         if self._codings:
             ours["Accept-Encoding"] = ", ".join(self._codings)
+        if self.proxy is not None and not self.proxy.is_socks:
+            if self.origin.tls:
+                # What is for the proxy goes to the proxy, with CONNECT, and no further.
+                ours["Proxy-Authorization"] = None
+            else:
+                target = f"http://{self.origin.field}{target}"
+                if self.proxy.authorization is not None:
+                    ours["Proxy-Authorization"] = self.proxy.authorization
         self._prepare_body(fields, ours)
         if self.method == "POST" and (fields is None or "Content-Type" not in fields):
             ours["Content-Type"] = "application/x-www-form-urlencoded"
