@@ -251,7 +251,9 @@ class _Response:
         fields = HTTPHeaders()
         for name, value in headers:
             if name.lower() not in _NOT_THE_APPLICATIONS:
-                fields.add(name, value)
+                # Django's cookies begin with a blank; those around a value are no part of it
+                # (RFC 9110 section 5.5).
+                fields.add(name, value.strip(" \t"))
         self.code, self._reason, self._headers = int(code), reason, fields
         length = fields.get("Content-Length", "")
         self._length = int(length) if length.isascii() and length.isdecimal() else None

@@ -148,6 +148,14 @@ class TestAnswers:
         assert answer.body == b"x"
         assert answer.get("Keep-Alive") is None
 
+    def test_blanks_around_a_value_are_no_part_of_it(self, host) -> None:
+        def application(environ, start_response):
+            plain(start_response, ("Set-Cookie", " a=1;\tb "), ("X-Empty", " "))
+            return [b"x"]
+
+        answer = host(application, checked=False).request()
+        assert (answer.get("Set-Cookie"), answer.get("X-Empty")) == ("a=1;\tb", "")
+
     def test_defaults_do_not_replace(self, host) -> None:
         def application(environ, start_response):
             start_response("404 Not Found", [("server", "mine"), ("content-type", "a/b")])
