@@ -542,6 +542,10 @@ def test_one_read_at_a_time(run: Run) -> None:
         assert await pending == b"x"
         with pytest.raises(ValueError, match="-1"):
             reader.read_bytes(-1)
+        with pytest.raises(TypeError, match="writable buffer, not bytes"):
+            reader.read_into(b"fixed")  # type: ignore[arg-type]
+        await writer.write(b"y")
+        assert await reader.read_bytes(1) == b"y"
         writer.close()
         reader.close()
 

@@ -151,8 +151,10 @@ class Reading:
         :arg partial: be content with fewer bytes than fit, as soon as there is one.
         :returns: a future of the number of bytes read.
         """
-        future = self._begin_read(PARTIAL if partial else BYTES)
         view = memoryview(buf)
+        if view.readonly:
+            raise TypeError(f"read_into needs a writable buffer, not {type(buf).__name__}")
+        future = self._begin_read(PARTIAL if partial else BYTES)
         if view.ndim != 1 or view.itemsize != 1:
             view = view.cast("B")
         self._read_size = len(view)
