@@ -35,6 +35,7 @@ _MODULES = (
     "httputil",
     "ioloop",
     "iostream",
+    "jsonlog",
     "locks",
     "log",
     "netutil",

@@ -35,6 +35,9 @@ access_log: Final = logging.getLogger(f"{_public.logger_root}.access")
 app_log: Final = logging.getLogger(f"{_public.logger_root}.application")
 gen_log: Final = logging.getLogger(f"{_public.logger_root}.general")
 
+#: The line that the access log has for a finished request: status, request, milliseconds.
+ACCESS_LINE: Final = "%d %s %.2fms"
+
 #: ECMA-48 colours for terminals that ``colorama`` translates (Windows).
 _ANSI_COLOR = "\033[2;3{:d}m"
 _ANSI_NORMAL = "\033[0m"
@@ -198,8 +201,17 @@ def _file_handler(options: Any) -> logging.Handler:
     raise ValueError(f'option log_rotate_mode is {mode!r}; set it to "size" or "time"')
 
 
+def _formatters(options: Any) -> tuple[logging.Formatter, logging.Formatter]:
+    """What formats for files, and what for terminals."""
+    # Objects that stand in for the options may be as old as Tornado's.
+    if getattr(options, "log_json", False):
+        formatter: logging.Formatter = importlib.import_module("whirlwind.jsonlog").JSONFormatter()
+        return formatter, formatter
+    return LogFormatter(color=False), LogFormatter()
+
+
 def enable_pretty_logging(options: Any = None, logger: logging.Logger | None = None) -> None:
-    """Send log records where the command line says, in :class:`LogFormatter`'s format.
+    """Send log records where the command line says, in :class:`LogFormatter`'s format or as JSON.
 
     ``parse_command_line`` and ``parse_config_file`` of ``options`` call this by themselves. Nothing
     is touched when the option ``logging`` is ``none`` or None.
@@ -221,14 +233,15 @@ def enable_pretty_logging(options: Any = None, logger: logging.Logger | None = N
             f"option logging is {options.logging!r}; set it to debug, info, warning, error or none"
         )
     logger.setLevel(level)
+    plain, colored = _formatters(options)
     if options.log_file_prefix:
         file_handler = _file_handler(options)
-        file_handler.setFormatter(LogFormatter(color=False))
+        file_handler.setFormatter(plain)
         logger.addHandler(file_handler)
     to_stderr = options.log_to_stderr
     if to_stderr or (to_stderr is None and not logger.handlers):
         stderr_handler = logging.StreamHandler()
-        stderr_handler.setFormatter(LogFormatter())
+        stderr_handler.setFormatter(colored)
         logger.addHandler(stderr_handler)
 
 
@@ -281,6 +294,12 @@ def define_logging_options(options: Any = None) -> None:
     )
     options.define(
         "log_rotate_mode", type=str, default="size", help="Rotate by 'size' or by 'time'"
+    )
+    options.define(
+        "log_json",
+        type=bool,
+        default=False,
+        help="Log JSON, one object a line, instead of text",
     )
     options.add_parse_callback(lambda: enable_pretty_logging(options))
 

@@ -33,7 +33,7 @@ from whirlwind.httputil import (
 )
 from whirlwind.ioloop import IOLoop
 from whirlwind.iostream import StreamClosedError
-from whirlwind.log import access_log, app_log
+from whirlwind.log import ACCESS_LINE, access_log, app_log
 from whirlwind.protocol.urlencoded import percent_decode
 
 __all__ = ["HTTPRequest", "WSGIContainer", "to_wsgi_str"]
@@ -178,7 +178,7 @@ class WSGIContainer:
         if status_code >= 400:
             level = logging.WARNING if status_code < 500 else logging.ERROR
         milliseconds = 1000.0 * request.request_time()
-        access_log.log(level, "%d %s %.2fms", status_code, _summary(request), milliseconds)
+        access_log.log(level, ACCESS_LINE, status_code, _summary(request), milliseconds)
 
 
 def _summary(request: HTTPServerRequest) -> str:

@@ -269,6 +269,7 @@ def test_options_are_defined_and_take_effect_after_parsing(
         "log_rotate_when": "midnight",
         "log_rotate_interval": 1,
         "log_rotate_mode": "size",
+        "log_json": False,
     }
     assert parser.types["log_to_stderr"] is bool
     assert parser.types["log_file_prefix"] is str

@@ -4,12 +4,12 @@ import logging
 import time
 from typing import Any, Final
 
-from whirlwind.log import access_log
+from whirlwind.log import ACCESS_LINE, access_log
 
 _INFO: Final = logging.INFO
 _WARNING: Final = logging.WARNING
 _ERROR: Final = logging.ERROR
-_FORMAT: Final = "%d %s %.2fms"
+_FORMAT: Final = ACCESS_LINE
 
 # The line that every record claims to come from: where makeRecord() is called below.
 _LINE: Final = 40
