@@ -11,6 +11,7 @@ import logging
 import signal
 import socket
 import sys
+from pathlib import Path
 
 from handlers.api import (
     ApiNotFoundHandler,
@@ -26,7 +27,9 @@ from handlers.cache import BarographHandler, CachePageHandler
 from handlers.errors import ErrorsPageHandler, FailureHandler, NotFoundHandler
 from handlers.home import HomeHandler
 from handlers.inspector import InspectHandler
+from handlers.language import LanguageHandler, load_languages
 from handlers.logbook import LogbookHandler
+from handlers.modules import UI_MODULES
 from handlers.station import Station
 from handlers.stream import CounterHandler, RowsHandler, StreamPageHandler
 from handlers.upload import UploadHandler, UploadPageHandler
@@ -47,6 +50,7 @@ def make_app(station: Station | None = None) -> web.Application:
     :arg station: what the demo remembers between requests; a fresh one unless given.
     :returns: the application, ready for ``HTTPServer``.
     """
+    load_languages()
     shared = {"station": station if station is not None else Station()}
 
     icon = {"url": asset_url("favicon.svg"), "permanent": False}
@@ -75,11 +79,15 @@ def make_app(station: Station | None = None) -> web.Application:
             route(r"/errors", ErrorsPageHandler, "errors"),
             route(r"/errors/(argument|forbidden|raise)", FailureHandler, "failure"),
             route(r"/inspect", InspectHandler, "inspect"),
+            route(r"/language", LanguageHandler, "language"),
             web.url(r"/assets/([a-z]+\.[a-z]+)", AssetHandler, name="asset"),
             web.url(r"/favicon\.ico", web.RedirectHandler, icon),
         ],
         default_handler_class=NotFoundHandler,
         default_handler_args=shared,
+        template_path=str(Path(__file__).resolve().parent / "templates"),
+        ui_modules=UI_MODULES,
+        cross_origin_protection=True,
     )
 
 

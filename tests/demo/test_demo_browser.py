@@ -133,7 +133,7 @@ return faint;
 """
 
 NAMELESS_CONTROLS = """
-const kinds = "a, button, input, select, textarea, progress, output, summary";
+const kinds = "a, button, input:not([type=hidden]), select, textarea, progress, output, summary";
 return Array.from(document.querySelectorAll(kinds)).filter((c) => {
   const labels = Array.from(c.labels ?? [], (label) => label.textContent).join("");
   return !(labels + c.textContent + (c.getAttribute("aria-labelledby") ?? "")).trim();
@@ -222,6 +222,37 @@ def test_theme_is_chosen_and_remembered(visitor: Visitor) -> None:
     assert browser.run("return document.querySelector('.theme :checked').value") == "dark"
     browser.click(".theme label:has([value=auto])")
     assert browser.run(ground) == light
+
+
+def test_language_is_chosen_and_remembered(visitor: Visitor) -> None:
+    browser = visitor.browser
+    dress(browser, "wide", "light")
+    visitor.go("/logbook?from=here")
+    browser.click(".language [value=de]")
+    browser.wait("return document.documentElement.lang === 'de'")
+    assert browser.run("return location.pathname + location.search") == "/logbook?from=here"
+    assert browser.text("h1") == "Logbuch"
+    assert browser.text(".entry-head time").startswith("vor ")
+    assert browser.text(".language [aria-current]") == "Deutsch"
+    try:
+        # What scripts write is German as well, and so is what the server streams.
+        visitor.go("/stream")
+        browser.click("label:has([name=pause][value='0'])")
+        browser.click("#rows-start")
+        browser.wait_for_text("#rows-status", "Vollständig: ")
+        assert "Windstille" in browser.text("#rows")
+        assert "Orkan" in browser.text("#rows")
+        for page in PAGES:
+            for width in ("phone", "tablet"):
+                dress(browser, width, "dark")
+                visitor.go(page)
+                assert browser.run("return document.documentElement.lang") == "de"
+                wide = browser.run("return document.documentElement.scrollWidth")
+                assert wide <= WIDTHS[width], (page, width)
+            assert browser.run(FAINT_TEXTS) == []
+    finally:
+        browser.click(".language [value=en_US]")
+        browser.wait("return document.documentElement.lang === 'en'")
 
 
 # What the pages do
@@ -466,7 +497,7 @@ def test_inspect(visitor: Visitor) -> None:
     browser.click("form[method=get] button")
     browser.wait_for_text("#line", "/inspect?port=Saint-Malo+%26+beyond")
     assert "Saint-Malo & beyond" in browser.text("#arguments")
-    browser.click("form[method=post] button")
+    browser.click("main form[method=post] button")
     browser.wait_for_text("#line", "POST")
     assert "Ålesund" in browser.text("#arguments")
     assert "application/x-www-form-urlencoded" in browser.text("#fields")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import html
 import http.client
@@ -124,6 +125,63 @@ def test_page(client: Client, page: str) -> None:
     assert answer.text.count("<h1") == 1
     assert f'<a href="{page}" aria-current="page">' in answer.text
     assert not re.search(r"\$[a-z_{]", answer.text.split('<details class="source">')[0])
+
+
+@pytest.mark.parametrize(
+    ("fields", "language"),
+    [
+        ({}, "en"),
+        ({"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"}, "de"),
+        ({"Accept-Language": "fr,en;q=0.5"}, "en"),
+        ({"Accept-Language": "de", "Cookie": "language=en_US"}, "en"),
+        ({"Cookie": "language=de"}, "de"),
+        ({"Cookie": "language=xx"}, "en"),
+    ],
+)
+def test_language_of_a_page(client: Client, fields: dict[str, str], language: str) -> None:
+    answer = client.get("/logbook", fields)
+    assert f'<html lang="{language}">' in answer.text
+    assert ("<h1>Logbuch</h1>" in answer.text) == (language == "de")
+    assert answer.fields["Vary"] == "Accept-Language, Cookie"
+
+
+def test_choosing_a_language(client: Client) -> None:
+    answer = client.post_form("/language", language="de", next="/stream?x=1")
+    assert (answer.status, answer.fields["Location"]) == (303, "/stream?x=1")
+    cookie = answer.fields["Set-Cookie"]
+    assert cookie.startswith("language=de;")
+    assert "HttpOnly" in cookie
+    for elsewhere in ("//evil.example/", "/\\evil.example", "https://evil.example/", "", "/\t/x"):
+        answer = client.post_form("/language", language="en_US", next=elsewhere)
+        assert (answer.status, answer.fields["Location"]) == (303, "/")
+    answer = client.post_form("/language", language="xx", next="/")
+    assert answer.status == 400
+
+
+def test_other_sites_cannot_post(client: Client) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": "http://evil.example"}
+    for target in ("/language", "/logbook"):
+        answer = client.send("POST", target, b"language=de&note=x&force=4", form)
+        assert answer.status == 403
+
+
+def test_every_text_has_a_translation(client: Client) -> None:
+    with (APP.parent / "translations/de.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    translated = {row[0] for row in rows}
+    said = set()
+    for template in (APP.parent / "templates").glob("*.html"):
+        text = template.read_text(encoding="utf-8")
+        said |= {found[1] for found in re.findall(r"""\b_\((["'])(.*?)\1\)""", text)}
+    for program in [*(APP.parent / "handlers").glob("*.py"), *(APP.parent / "assets").glob("*.js")]:
+        text = program.read_text(encoding="utf-8")
+        said |= set(re.findall(r'\b(?:_|say)\(\s*"(.*?)"[,)]', text))
+    assert len(said) > 150
+    assert said - translated == set()
+    # Places for values, and markup, survive.
+    places = re.compile(r"%(?:\(\w+\))?[ds]|\{\w+\}|</?\w+>")
+    for source, translation, *_ in rows:
+        assert sorted(places.findall(source)) in (sorted(places.findall(translation)), []), source
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,4 +1,4 @@
-import { $, bytes, element, milliseconds } from "./common.js";
+import { $, bytes, element, milliseconds, say } from "./common.js";
 
 const method = $("method"), target = $("target"), body = $("body");
 
@@ -77,7 +77,7 @@ async function send() {
     showBody(text, response.headers.get("Content-Type") ?? "");
     showFields(response.headers);
   } catch (error) {
-    status.textContent = `No answer: ${error.message}`;
+    status.textContent = say("No answer: {reason}", { reason: error.message });
     status.classList.add("is-bad");
   }
 }

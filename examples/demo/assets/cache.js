@@ -1,4 +1,4 @@
-import { $, bytes, element, milliseconds, svg } from "./common.js";
+import { $, bytes, element, milliseconds, say, svg } from "./common.js";
 
 const CHART = { width: 600, height: 150 };
 const LEDGER_LINES = 12;
@@ -12,7 +12,7 @@ function draw(readings) {
     return `${x.toFixed(1)} ${y.toFixed(1)}`;
   });
   $("graph").replaceChildren(svg("path", { d: `M${points.join("L")}` }));
-  $("graph-now").textContent = `now ${readings.at(-1)} hPa`;
+  $("graph-now").textContent = say("now {pressure} hPa", { pressure: readings.at(-1) });
 }
 
 function enter(sentTag, response, size, took) {
@@ -21,9 +21,9 @@ function enter(sentTag, response, size, took) {
   const unchanged = response.status === 304;
   row.append(
     element("td", String(asked)),
-    element("td", sentTag || "(none)"),
+    element("td", sentTag || say("(none)")),
     element("td", unchanged ? "304 Not Modified" : `${response.status} ${response.statusText}`, unchanged ? "saved" : ""),
-    element("td", `${bytes(size)} in ${milliseconds(took)}`),
+    element("td", say("{size} in {time}", { size: bytes(size), time: milliseconds(took) })),
   );
   $("ledger").prepend(row);
   while ($("ledger").rows.length > LEDGER_LINES) $("ledger").lastElementChild.remove();

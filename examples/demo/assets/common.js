@@ -2,15 +2,28 @@ export const $ = (id) => document.getElementById(id);
 
 export const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
+const language = document.documentElement.lang;
+const words = JSON.parse($("words")?.textContent ?? "{}");
+
+/** A text in the language of the page, with values in its {places}. */
+export function say(text, values = {}) {
+  return (words[text] ?? text).replaceAll(/\{(\w+)\}/g, (place, name) => values[name]);
+}
+
+/** A number as it is written in the language of the page. */
+export function number(value, decimals = 0) {
+  return value.toLocaleString(language, { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+}
+
 export function milliseconds(value) {
-  if (value < 1) return `${value.toFixed(2)} ms`;
-  return value < 10 ? `${value.toFixed(1)} ms` : `${Math.round(value).toLocaleString("en")} ms`;
+  if (value < 1) return `${number(value, 2)} ms`;
+  return `${number(value, value < 10 ? 1 : 0)} ms`;
 }
 
 export function bytes(value) {
   if (value < 1000) return `${value} B`;
-  if (value < 1e6) return `${(value / 1e3).toFixed(1)} kB`;
-  return `${(value / 1e6).toFixed(1)} MB`;
+  if (value < 1e6) return `${number(value / 1e3, 1)} kB`;
+  return `${number(value / 1e6, 1)} MB`;
 }
 
 export function element(name, text = "", className = "") {

@@ -1,4 +1,4 @@
-import { $, milliseconds, svg } from "./common.js";
+import { $, milliseconds, number, say, svg } from "./common.js";
 import { startWind } from "./wind.js";
 
 const REQUESTS = 300;
@@ -11,7 +11,7 @@ const median = (sorted) => sorted[Math.floor(sorted.length / 2)];
 
 async function showStatus() {
   const status = await (await fetch("/api/status")).json();
-  $("answered").textContent = status.answered.toLocaleString("en");
+  $("answered").textContent = number(status.answered);
 }
 
 function drawTrace(times, sorted) {
@@ -24,8 +24,8 @@ function drawTrace(times, sorted) {
     svg("path", { d: `M${points.join("L")}` }),
     svg("path", { class: "median", d: `M0 ${middle}H${CHART.width}` }),
   );
-  $("trace-low").textContent = "first request, 0 ms at the bottom";
-  $("trace-high").textContent = `top: ${milliseconds(high)}`;
+  $("trace-low").textContent = say("first request, 0 ms at the bottom");
+  $("trace-high").textContent = say("top: {time}", { time: milliseconds(high) });
 }
 
 function drawFigures(times, inServer, started) {
@@ -33,7 +33,7 @@ function drawFigures(times, inServer, started) {
   if (done.length === 0) return;
   const sorted = done.toSorted((a, b) => a - b);
   drawTrace(done, sorted);
-  $("gust-rate").textContent = Math.round((done.length / (performance.now() - started)) * 1000).toLocaleString("en");
+  $("gust-rate").textContent = number((done.length / (performance.now() - started)) * 1000);
   $("gust-median").textContent = milliseconds(median(sorted));
   $("gust-server").textContent = milliseconds(median(inServer.toSorted((a, b) => a - b)));
 }
@@ -65,11 +65,13 @@ async function gust() {
   try {
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
     drawFigures(times, inServer, started);
-    $("gust-note").textContent =
-      `${REQUESTS} answers in ${milliseconds(performance.now() - started)}. The chart draws what the browser sees, and most of that is its own work.`;
+    $("gust-note").textContent = say(
+      "{count} answers in {time}. The chart draws what the browser sees, and most of that is its own work.",
+      { count: REQUESTS, time: milliseconds(performance.now() - started) },
+    );
     await showStatus();
   } catch (error) {
-    $("gust-note").textContent = `The server did not answer: ${error.message}`;
+    $("gust-note").textContent = say("The server did not answer: {reason}", { reason: error.message });
   } finally {
     button.disabled = false;
   }

@@ -1,4 +1,4 @@
-import { $, barb, element, milliseconds, readPieces, svg } from "./common.js";
+import { $, barb, element, milliseconds, readPieces, say, svg } from "./common.js";
 
 /** Run one streamed request at a time, with a start and a stop button. */
 function streamer({ start, stop, status, url, begin, onPiece, end }) {
@@ -8,7 +8,7 @@ function streamer({ start, stop, status, url, begin, onPiece, end }) {
     controller = new AbortController();
     start.disabled = true;
     stop.disabled = false;
-    status.textContent = "Waiting for the first piece…";
+    status.textContent = say("Waiting for the first piece…");
     begin();
     const sent = performance.now();
     let pieces = 0;
@@ -18,14 +18,15 @@ function streamer({ start, stop, status, url, begin, onPiece, end }) {
       await readPieces(response, (text) => {
         pieces += 1;
         onPiece(text, performance.now() - sent);
-        status.textContent = `Piece ${pieces} after ${milliseconds(performance.now() - sent)}.`;
+        status.textContent = say("Piece {count} after {time}.", { count: pieces, time: milliseconds(performance.now() - sent) });
       });
-      status.textContent = `Complete: ${pieces} ${pieces === 1 ? "piece" : "pieces"} in ${milliseconds(performance.now() - sent)}.`;
+      const complete = pieces === 1 ? "Complete: 1 piece in {time}." : "Complete: {count} pieces in {time}.";
+      status.textContent = say(complete, { count: pieces, time: milliseconds(performance.now() - sent) });
     } catch (error) {
       status.textContent =
         error.name === "AbortError"
-          ? `Stopped after ${pieces} pieces. The server’s log says so too.`
-          : `It broke off after ${pieces} pieces: ${error.message}.`;
+          ? say("Stopped after {count} pieces. The server’s log says so too.", { count: pieces })
+          : say("It broke off after {count} pieces: {reason}.", { count: pieces, reason: error.message });
     } finally {
       end?.(performance.now() - sent);
       start.disabled = false;
@@ -57,7 +58,7 @@ function addRow(step, time) {
   row.append(
     force,
     element("td", step.name),
-    element("td", `${step.knots} kn`),
+    element("td", say("{knots} kn", { knots: step.knots })),
     element("td", step.signs, "wide"),
     element("td", milliseconds(time)),
   );

@@ -1,4 +1,4 @@
-import { $, bytes, milliseconds, wait } from "./common.js";
+import { $, bytes, milliseconds, number, say, wait } from "./common.js";
 
 const LIMIT = 1024 ** 3;
 const HASHABLE = 256e6; // the browser has to hold a file to hash it; the server does not
@@ -10,9 +10,9 @@ function choose(file) {
   $("send").disabled = !file || file.size > LIMIT;
   $("progress").value = 0;
   $("progress-text").textContent = "";
-  if (!file) $("progress-label").textContent = "Nothing chosen";
-  else if (file.size > LIMIT) $("progress-label").textContent = `${file.name} is over the limit of ${bytes(LIMIT)}`;
-  else $("progress-label").textContent = `${file.name}, ${bytes(file.size)}`;
+  if (!file) $("progress-label").textContent = say("Nothing chosen");
+  else if (file.size > LIMIT) $("progress-label").textContent = say("{name} is over the limit of {size}", { name: file.name, size: bytes(LIMIT) });
+  else $("progress-label").textContent = say("{name}, {size}", { name: file.name, size: bytes(file.size) });
 }
 
 function noise(size) {
@@ -38,34 +38,38 @@ function transfer(file, pace) {
       const share = event.total ? event.loaded / event.total : 1;
       const seconds = (performance.now() - started) / 1000;
       $("progress").value = share;
-      $("progress-text").textContent =
-        `${Math.round(share * 100)} %, ${bytes(event.loaded)} of ${bytes(event.total)}, ${bytes(event.loaded / Math.max(seconds, 0.001))} a second`;
+      $("progress-text").textContent = say("{share} %, {sent} of {size}, {speed} a second", {
+        share: Math.round(share * 100),
+        sent: bytes(event.loaded),
+        size: bytes(event.total),
+        speed: bytes(event.loaded / Math.max(seconds, 0.001)),
+      });
     });
     request.upload.addEventListener("load", () => {
-      $("progress-text").textContent = `All ${bytes(file.size)} are on their way; the server reads the last of them.`;
+      $("progress-text").textContent = say("All {size} are on their way; the server reads the last of them.", { size: bytes(file.size) });
     });
     request.addEventListener("load", () => {
       if (request.status === 200) resolve(request.response);
-      else reject(new Error(request.response?.error?.hint || `the server answered ${request.status}`));
+      else reject(new Error(request.response?.error?.hint || say("the server answered {status}", { status: request.status })));
     });
-    request.addEventListener("error", () => reject(new Error("the connection broke")));
-    request.addEventListener("abort", () => reject(new Error("stopped")));
+    request.addEventListener("error", () => reject(new Error(say("the connection broke"))));
+    request.addEventListener("abort", () => reject(new Error(say("stopped"))));
     request.send(file);
   });
 }
 
 function showReceipt(receipt, ownHash) {
-  $("got-bytes").textContent = receipt.bytes.toLocaleString("en");
-  $("got-pieces").textContent = receipt.pieces.toLocaleString("en");
+  $("got-bytes").textContent = number(receipt.bytes);
+  $("got-pieces").textContent = number(receipt.pieces);
   $("got-largest").textContent = bytes(receipt.largest_piece);
   $("got-seconds").textContent = milliseconds(receipt.seconds * 1000);
   $("hash-server").textContent = receipt.sha256;
-  $("hash-browser").textContent = ownHash || "not made: the file is large, or this page is not on a secure address";
+  $("hash-browser").textContent = ownHash || say("not made: the file is large, or this page is not on a secure address");
   const verdict = $("verdict");
   const same = ownHash === receipt.sha256;
   verdict.classList.toggle("is-bad", Boolean(ownHash) && !same);
-  if (!ownHash) verdict.textContent = "Arrived.";
-  else verdict.textContent = same ? "Every byte arrived: the two hashes agree." : "The two hashes differ.";
+  if (!ownHash) verdict.textContent = say("Arrived.");
+  else verdict.textContent = say(same ? "Every byte arrived: the two hashes agree." : "The two hashes differ.");
   $("receipt").hidden = false;
 }
 
@@ -78,10 +82,10 @@ async function send() {
   try {
     const [receipt, ownHash] = await Promise.all([transfer(file, pace), hashOf(file)]);
     $("progress").value = 1;
-    $("progress-text").textContent = `${bytes(receipt.bytes)} sent and read.`;
+    $("progress-text").textContent = say("{size} sent and read.", { size: bytes(receipt.bytes) });
     showReceipt(receipt, ownHash);
   } catch (error) {
-    $("progress-text").textContent = `Not sent: ${error.message}.`;
+    $("progress-text").textContent = say("Not sent: {reason}.", { reason: error.message });
   } finally {
     $("send").disabled = false;
     $("cancel").disabled = true;
@@ -90,7 +94,7 @@ async function send() {
 
 $("file").addEventListener("change", () => choose($("file").files[0] ?? null));
 $("sample").addEventListener("click", async () => {
-  $("progress-label").textContent = "Making noise…";
+  $("progress-label").textContent = say("Making noise…");
   await wait(0);
   $("file").value = "";
   choose(noise(24e6));

@@ -129,6 +129,6 @@ class ApiPageHandler(PageHandler):
     shown = (WindHandler, MeanHandler)
 
     def get(self) -> None:
-        self.write(self.page("api", "JSON API", "api.js"))
+        self.render("api.html")
 
     head = get

@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import platform
 import secrets
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import whirlwind
-from whirlwind import web
+from whirlwind import locale, web
 
 from .assets import asset_url
-from .beaufort import BARB_SYMBOLS, barb
-from .pages import Html, fill
-from .source import source_of
+from .beaufort import BARB_SYMBOLS
+from .modules import CONTENTS
+from .words import words
 
 if TYPE_CHECKING:
     from .station import Station
@@ -27,21 +28,13 @@ CONTENT_SECURITY_POLICY = (
     " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
-# Route name, label, and the force its barb is drawn with.
-CONTENTS = (
-    ("home", "Overview", 0),
-    ("api", "JSON API", 2),
-    ("logbook", "Logbook", 3),
-    ("upload", "Upload", 4),
-    ("stream", "Stream", 6),
-    ("cache", "Cache", 8),
-    ("errors", "Errors", 10),
-    ("inspect", "Inspect", 12),
-)
+#: Every language there is, by its code, as its speakers call it.
+LANGUAGES = {"en_US": "English", "de": "Deutsch"}
+LANGUAGE_COOKIE = "language"
 
 
 class Refusal(web.HTTPError):
-    """A client's mistake, with a hint that is safe to show."""
+    """A client's mistake, with a hint that is safe to show; it is translated."""
 
     def __init__(self, status_code: int, hint: str) -> None:
         super().__init__(status_code, hint)
@@ -61,24 +54,29 @@ class DemoHandler(web.RequestHandler):
         self.set_header("Referrer-Policy", "same-origin")
         self.set_header("X-Content-Type-Options", "nosniff")
 
+    def get_user_locale(self) -> locale.Locale | None:
+        chosen = self.get_cookie(LANGUAGE_COOKIE, "")
+        return locale.get(chosen) if chosen in LANGUAGES else None
+
     def on_finish(self) -> None:
         self.station.answered += 1
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = kwargs.get("exc_info", (None, None, None))[1]
+        _ = self.locale.translate
         hint = ""
         if isinstance(error, Refusal):
-            hint = error.hint
+            hint = _(error.hint)
         elif isinstance(error, web.MissingArgumentError):
-            hint = f"The argument “{error.arg_name}” is missing."
+            hint = _("The argument “%s” is missing.") % error.arg_name
         elif status_code == 405:
             allowed = self.allowed_methods()
             self.set_header("Allow", ", ".join(allowed))
-            hint = f"This address answers {' and '.join(allowed)}."
+            hint = _("This address answers %s.") % self.locale.list(allowed)
         elif status_code >= 500:
             reference = secrets.token_hex(4)
             log.error("reference %s: %s %r", reference, self.request.method, self.request.uri)
-            hint = f"The server's log has the traceback, beside the reference {reference}."
+            hint = _("The server's log has the traceback, beside the reference %s.") % reference
         self.set_header("Cache-Control", "no-store")
         self.explain(status_code, hint)
 
@@ -113,63 +111,42 @@ class PageHandler(DemoHandler):
     #: The classes whose source the page shows.
     shown: ClassVar[tuple[type, ...]] = ()
 
-    def page(self, name: str, title: str, script: str = "", /, **values: str | int) -> Html:
-        """Return ``pages/NAME.html`` inside the frame that all pages share.
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        self.set_header("Vary", "Accept-Language, Cookie")
 
-        :arg name: the file, without its ``.html``.
-        :arg title: what the window is called.
-        :arg script: an asset that the page loads, if any.
-        :arg values: what fills the places of the page.
-        """
-        body = fill(name, **values)
-        if self.shown:
-            body = Html(body + fill("source", source=source_of(*self.shown)))
-        return fill(
-            "frame",
-            title=title,
-            description=f"{title}: a page of the Whirlwind demo",
-            style=asset_url("style.css"),
-            icon=asset_url("favicon.svg"),
-            theme=asset_url("theme.js"),
-            script=Html(f'<script type="module" src="{asset_url(script)}"></script>')
-            if script
-            else "",
-            symbols=BARB_SYMBOLS,
-            navigation=self._navigation(),
-            body=body,
+    def get_template_namespace(self) -> dict[str, Any]:
+        names = super().get_template_namespace()
+        names.update(
+            asset_url=asset_url,
+            barb_symbols=BARB_SYMBOLS,
+            contents=CONTENTS,
             engine=f"Whirlwind {whirlwind.__version__} ({whirlwind.implementation()})",
+            here=self.request.uri if self.request.method in ("GET", "HEAD") else "/",
+            languages=LANGUAGES.items(),
             python=f"{platform.python_implementation()} {platform.python_version()}",
+            section=self.section,
+            shown=self.shown,
+            title=next((label for name, label, _ in CONTENTS if name == self.section), ""),
+            words=words(self.locale),
         )
+        return names
+
+    def render_linked_js(self, js_files: Iterable[str]) -> str:
+        """The scripts of UI modules, as ECMAScript modules."""
+        return "".join(f'<script type="module" src="{url}"></script>' for url in js_files)
 
     def explain(self, status_code: int, hint: str) -> None:
         heading, explanation = EXPLANATIONS.get(
             status_code, (HTTPStatus(status_code).phrase, "The server could not answer this.")
         )
-        self.finish(
-            self.page(
-                "error",
-                f"{status_code} {heading}",
-                status=status_code,
-                phrase=HTTPStatus(status_code).phrase,
-                heading=heading,
-                explanation=explanation,
-                hint=hint,
-                method=self.request.method or "",
-                target=(self.request.uri or "")[:200],
-            )
+        self.render(
+            "error.html",
+            status=status_code,
+            phrase=HTTPStatus(status_code).phrase,
+            heading=heading,
+            explanation=explanation,
+            hint=hint,
+            target=(self.request.uri or "")[:200],
+            shown=(),
         )
-
-    def _navigation(self) -> Html:
-        items = []
-        for name, label, force in CONTENTS:
-            current = Html(' aria-current="page"') if name == self.section else ""
-            items.append(
-                fill(
-                    "navigation_item",
-                    url=self.reverse_url(name),
-                    current=current,
-                    barb=barb(force),
-                    label=label,
-                )
-            )
-        return Html("".join(items))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .pages import Html
-
 METRES_PER_SECOND = 1852 / 3600  # one knot is one nautical mile an hour
 MAX_KNOTS = 250.0
 
@@ -66,9 +64,9 @@ def _barb(force: int) -> str:
     return f'<symbol id="barb-{force}" viewBox="0 0 44 26">{"".join(shapes)}</symbol>'
 
 
-BARB_SYMBOLS = Html("".join(_barb(step.force) for step in SCALE))
+BARB_SYMBOLS = "".join(_barb(step.force) for step in SCALE)
 
 
-def barb(force: int) -> Html:
+def barb(force: int) -> str:
     """Return the markup that draws one wind barb; a page holds the symbols once."""
-    return Html(f'<svg class="barb" aria-hidden="true"><use href="#barb-{force}"/></svg>')
+    return f'<svg class="barb" aria-hidden="true"><use href="#barb-{force}"/></svg>'

@@ -25,6 +25,6 @@ class CachePageHandler(PageHandler):
     shown = (BarographHandler,)
 
     def get(self) -> None:
-        self.write(self.page("cache", "Cache", "cache.js"))
+        self.render("cache.html")
 
     head = get

@@ -35,15 +35,6 @@ class ErrorsPageHandler(PageHandler):
     shown = (FailureHandler,)
 
     def get(self) -> None:
-        self.write(
-            self.page(
-                "errors",
-                "Errors",
-                argument=self.reverse_url("failure", "argument"),
-                forbidden=self.reverse_url("failure", "forbidden"),
-                failing=self.reverse_url("failure", "raise"),
-                get_only=self.reverse_url("home"),
-            )
-        )
+        self.render("errors.html")
 
     head = get

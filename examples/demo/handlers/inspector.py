@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .base import PageHandler
-from .pages import Html, fill
 
 LONGEST_SHOWN = 400
 
 
-def _table(rows: Iterable[tuple[str, str]], empty: str) -> Html:
-    made = "".join(fill("row", name=name, value=value[:LONGEST_SHOWN]) for name, value in rows)
-    return Html(made) if made else fill("row_empty", text=empty)
+def _shown(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(name, value[:LONGEST_SHOWN]) for name, value in rows]
 
 
 class InspectHandler(PageHandler):
@@ -38,16 +36,11 @@ class InspectHandler(PageHandler):
             for value in self.get_arguments(name)
         ]
         self.set_header("Cache-Control", "no-store")
-        self.write(
-            self.page(
-                "inspect",
-                "Inspect",
-                action=self.reverse_url("inspect"),
-                line=_table(line, ""),
-                arguments=_table(arguments, "This request has no arguments."),
-                fields=_table(request.headers.get_all(), "No header fields: HTTP/1.0, then."),
-                count=sum(1 for _ in request.headers.get_all()),
-            )
+        self.render(
+            "inspect.html",
+            line=_shown(line),
+            arguments=_shown(arguments),
+            fields=_shown(request.headers.get_all()),
         )
 
     head = post = put = get

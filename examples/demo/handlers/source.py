@@ -10,8 +10,6 @@ import tokenize
 
 from whirlwind.escape import xhtml_escape
 
-from .pages import Html
-
 _CLASSES = {tokenize.COMMENT: "c", tokenize.STRING: "s", tokenize.NUMBER: "n"}
 
 
@@ -23,7 +21,7 @@ def _class_of(token: tokenize.TokenInfo, previous: str) -> str | None:
     return _CLASSES.get(token.type)
 
 
-def source_of(*objects: type) -> Html:
+def source_of(*objects: type) -> str:
     """Return the source of some classes as HTML, with keywords, strings and comments marked."""
     code = "\n\n".join(textwrap.dedent(inspect.getsource(item)).rstrip() for item in objects)
     lines = code.splitlines(keepends=True)
@@ -49,4 +47,4 @@ def source_of(*objects: type) -> Html:
         parts.append(f'<span class="{css}">{xhtml_escape(code[begin:end])}</span>')
         done = end
     parts.append(xhtml_escape(code[done:]))
-    return Html("".join(parts))
+    return "".join(parts)

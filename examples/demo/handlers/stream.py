@@ -38,11 +38,13 @@ class RowsHandler(PacedHandler):
 
     async def get(self) -> None:
         pause = self.pause()
+        _ = self.locale.translate
         self.set_header("Content-Type", "application/x-ndjson")
         self.set_header("Cache-Control", "no-store")
         try:
             for step in SCALE:
-                await self.send(json.dumps(asdict(step)) + "\n", pause)
+                row = {**asdict(step), "name": _(step.name), "signs": _(step.signs)}
+                await self.send(json.dumps(row) + "\n", pause)
         except StreamClosedError:
             log.info("the reader of the rows left early")
 
@@ -68,6 +70,6 @@ class StreamPageHandler(PageHandler):
     shown = (PacedHandler, RowsHandler)
 
     def get(self) -> None:
-        self.write(self.page("stream", "Stream", "stream.js"))
+        self.render("stream.html")
 
     head = get

@@ -72,6 +72,6 @@ class UploadPageHandler(PageHandler):
     shown = (UploadHandler,)
 
     def get(self) -> None:
-        self.write(self.page("upload", "Upload", "upload.js"))
+        self.render("upload.html")
 
     head = get
