@@ -1,5 +1,6 @@
 """``python -m whirlwind.autoreload``: a script runs again whenever its source changes."""
 
+import logging
 import os
 import runpy
 import sys
@@ -100,7 +101,9 @@ def _run(script: _Script) -> object:
         _watch_what_failed(ended)
         if isinstance(status, str):
             print(status, file=sys.stderr)
-        gen_log.log(30 if status else 20, "Script exited with status %s", status)
+        gen_log.log(
+            logging.WARNING if status else logging.INFO, "Script exited with status %s", status
+        )
         return status
     except Exception as error:
         _watch_what_failed(error)
