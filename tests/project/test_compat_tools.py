@@ -81,6 +81,25 @@ class TestComparing:
         assert suite.compare(ran, known, lenient=True).good
         assert not suite.compare(ran, known).good
 
+    def test_parts_of_a_test_are_listed_by_themselves(self, suite) -> None:
+        known = suite.Known(
+            {"gen_test.A.test (i=1)": "reason", "gen_test.A.test (i=2)": "x"}, {}, {}
+        )
+        failed = {"gen_test.A.test (i=1)": "Error", "gen_test.A.test (i=3)": "Error"}
+        ran = outcome(suite, failed=failed, in_part=["gen_test.A.test"])
+        verdict = suite.compare(ran, known)
+        assert (ran.tests, verdict.known) == (1, 0)
+        assert list(verdict.complaints) == ["gen_test.A.test (i=3)"]
+        assert verdict.stale == ["gen_test.A.test (i=2) passes now: take it off the list"]
+        assert suite.misspelt(known, ["gen_test"], [ran]) == []
+
+    def test_an_entry_covers_the_parts(self, suite) -> None:
+        known = suite.Known({"gen_test.A.test": "reason"}, {}, {})
+        ran = outcome(suite, failed={"gen_test.A.test [a]": ""}, in_part=["gen_test.A.test"])
+        verdict = suite.compare(ran, known)
+        assert verdict.good
+        assert verdict.known == 1
+
     def test_an_entry_that_is_no_test(self, suite) -> None:
         known = suite.read_known(LIST)
         lines = suite.misspelt(known, ["gen_test", "auth_test"], [outcome(suite, passed=["x"])])
@@ -180,7 +199,9 @@ def test_a_worker_runs_a_module_and_its_children_have_the_suite_too(tmp_path) ->
         "test_fails": "failed",
         "test_uses_a_private_name": "failed",
         "test_skips": "skipped",
-        "test_sub": "failed",
+        "test_sub": "in part",
+        "test_sub (i=1)": "failed",
+        "test_sub (i=2)": "failed",
     }
     detail = [line["detail"] for line in lines if "private" in line.get("test", "")]
     assert "there is no tornado.util._no_such_name.more: it is private to Tornado" in detail[0]

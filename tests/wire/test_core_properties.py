@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from whirlwind.protocol.framing import has_bad_line_end
 
 from . import core, strategies
 from .strategies import QUICK
@@ -101,3 +105,15 @@ def test_compiled_and_pure_agree_on_vectors(vector):
             core.run_vector(core.CORES[name], vector, segments) for name in ("pure", "compiled")
         )
         assert pure == compiled
+
+
+@QUICK
+@given(
+    st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a"]), min_size=1).map(b"".join),
+    st.integers(0, 3),
+)
+def test_bad_line_ends_are_found_where_they_are(data: bytes, pos: int):
+    pos = min(pos, len(data))
+    found = re.compile(rb"\r[^\n]|(?<!\r)\n").search(data, pos) is not None
+    assert has_bad_line_end(data, pos) == found
+    assert has_bad_line_end(bytearray(data), pos) == found

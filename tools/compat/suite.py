@@ -46,7 +46,10 @@ class Outcome:
     module: str
     passed: list[str] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
+    #: Also the parts of tests that failed, by their test's name and their own.
     failed: dict[str, str] = field(default_factory=dict)
+    #: Tests of which some parts failed.
+    in_part: list[str] = field(default_factory=list)
     #: Why the module as a whole did not run or did not end, and the missing module's name.
     broken: str = ""
     absent: str | None = None
@@ -55,7 +58,8 @@ class Outcome:
     @property
     def tests(self) -> int:
         """Return how many tests ran."""
-        return len(self.passed) + len(self.skipped) + len(self.failed)
+        whole = [name for name in self.failed if " " not in name]
+        return len(self.passed) + len(self.skipped) + len(whole) + len(self.in_part)
 
 
 @dataclass
@@ -174,6 +178,8 @@ def read_results(module: str, file: Path, status: int | None) -> Outcome:
             outcome.passed.append(line["test"])
         elif line.get("outcome") == "skipped":
             outcome.skipped[line["test"]] = line["detail"]
+        elif line.get("outcome") == "in part":
+            outcome.in_part.append(line["test"])
         elif line.get("outcome") == "failed":
             outcome.failed[line["test"]] = line["detail"]
     if not done:
@@ -200,16 +206,26 @@ def compare(outcome: Outcome, known: Known, *, lenient: bool = False) -> Verdict
     if outcome.broken:
         verdict.complaints[module] = outcome.broken
     for test, detail in outcome.failed.items():
-        if test in known.tests:
-            verdict.known += 1
-        else:
+        whole, _, part = test.partition(" ")
+        if test not in known.tests and whole not in known.tests:
             verdict.complaints[test] = detail
+        elif not part:
+            verdict.known += 1
+    verdict.known += sum(
+        all(
+            part not in verdict.complaints for part in outcome.failed if part.startswith(f"{test} ")
+        )
+        for test in outcome.in_part
+    )
     for test, reason in outcome.skipped.items():
         if test in known.tests:
             verdict.known += 1
         elif not any(reason.startswith(start) for start in known.skips):
             verdict.complaints[test] = f"skipped: {reason}"
-    for test in outcome.passed:
+    # A part that does not fail is not written down.
+    parts = [test for test in known.tests if " " in test and test not in outcome.failed]
+    ran = {*outcome.passed, *outcome.in_part}
+    for test in outcome.passed + [part for part in parts if part.partition(" ")[0] in ran]:
         listed = known.tests.get(test)
         if listed is not None and not (lenient and listed.endswith(WAITING)):
             verdict.stale.append(f"{test} passes now: take it off the list")
@@ -227,7 +243,8 @@ def misspelt(known: Known, present: list[str], outcomes: list[Outcome]) -> list[
             lines.append(f"{test} is listed, and there is no such module")
         elif module in complete:
             outcome = complete[module]
-            if test not in {*outcome.passed, *outcome.skipped, *outcome.failed}:
+            names = {*outcome.passed, *outcome.skipped, *outcome.failed, *outcome.in_part}
+            if test.partition(" ")[0] not in names:
                 lines.append(f"{test} is listed, and there is no such test")
     return lines
 

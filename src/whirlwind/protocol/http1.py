@@ -26,7 +26,7 @@ import whirlwind.protocol.scan as scan
 import whirlwind.protocol.states as states
 from whirlwind.protocol import limits
 from whirlwind.protocol.errors import ProtocolError
-from whirlwind.protocol.framing import BAD_LINE_END, TOKEN_CHARS, BodyParser, field_error
+from whirlwind.protocol.framing import TOKEN_CHARS, BodyParser, field_error, has_bad_line_end
 from whirlwind.protocol.heads import Head, RequestHead, ResponseHead
 
 NEED_DATA: Final = states.NEED_DATA
@@ -104,8 +104,7 @@ class MessageParser(BodyParser):
     def _incomplete_head(self, size: int) -> int:
         if self._tail is not None and size:
             tail = self._tail
-            bad = BAD_LINE_END.search(tail, max(tail[0] == 10, self._searched - 1))
-            if bad is not None:
+            if has_bad_line_end(tail, max(int(tail[0] == 10), self._searched - 1)):
                 raise ProtocolError(400, "a line that does not end with CR LF")
             empty = 2 if tail.startswith(b"\r\n") else int(tail[0] == 10)
             if size - empty >= self.max_head_size:
