@@ -107,6 +107,15 @@ def test_compiled_and_pure_agree_on_vectors(vector):
         assert pure == compiled
 
 
+@pytest.mark.parametrize("data", [b"", b"\r", b"\r\n", b"\n"], ids=repr)
+def test_an_empty_line_cut_short_is_no_message(http1, data: bytes):
+    first = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    for stream in (data, first + data):
+        outcome = core.run(http1, [stream], eof=True)
+        assert outcome.error is None
+        assert not outcome.incomplete
+
+
 @QUICK
 @given(
     st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a"]), min_size=1).map(b"".join),

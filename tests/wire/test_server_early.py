@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import threading
 
 import pytest
@@ -98,6 +100,45 @@ def test_the_rest_of_the_body_is_not_a_request(serve, logs, handler, framing, pa
     server.turn()
     assert SEEN in (["/post"], ["/post", "/after"])
     assert logs.tracebacks() == []
+
+
+@pytest.mark.parametrize("handler", [Refusing, Finishing], ids=lambda h: h.__name__)
+@pytest.mark.parametrize(
+    "framing", [{"Transfer-Encoding": "chunked"}, {"Content-Length": "2000000"}], ids=str
+)
+def test_a_long_body_is_not_waited_for(serve, logs, handler, framing):
+    server = serve(handler)
+    with server.connect() as connection:
+        connection.send(build("/post", "POST", None, framing))
+        assert connection.read().says_close
+        connection.read_eof()
+    assert logs.lines("general", logging.WARNING) in ([], ["403 POST /post (127.0.0.1)"])
+
+
+def test_a_streamed_answer_that_ends_before_a_long_body_ends_the_connection(serve):
+    @web.stream_request_body
+    class Streaming(Base):
+        async def prepare(self):
+            self.write("a")
+            await self.flush()
+            self.finish("b")
+
+    with serve(Streaming).connect() as connection:
+        connection.send(build("/", "POST", None, {"Transfer-Encoding": "chunked"}))
+        assert connection.read().body == b"ab"
+        connection.read_eof()
+
+
+@pytest.mark.parametrize("data", [build()[:10], build("/", "POST", b"abc")[:-1]], ids=repr)
+def test_a_client_that_leaves_makes_no_noise(serve, logs, data):
+    server = serve(Finishing)
+    with server.connect() as connection:
+        connection.send(data)
+        server.turn()
+        connection.half_close()
+        with contextlib.suppress(NoAnswer):
+            connection.reader.rest()
+    assert logs.lines("general", logging.INFO) == []
 
 
 @pytest.mark.parametrize("handler", [Refusing, Finishing], ids=lambda h: h.__name__)

@@ -45,6 +45,7 @@ _FRAMED_HERE: Final = 1 << scan.CONTENT_LENGTH | 1 << scan.TRANSFER_ENCODING
 _CHUNKED = {b"chunked"}
 _CODING_LIST = re.compile(TOKEN_CHARS + rb"(?:[ \t]*,[ \t]*" + TOKEN_CHARS + rb")*")
 _IP_LITERAL = re.compile(rb"[0-9A-Fa-f:.]{2,45}|[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+;=:]+")
+_NO_HEAD: Final = (b"", b"\r", b"\r\n", b"\n")  # what may stand before a request, cut anywhere
 _NO_LENGTH: Final = "Only integer Content-Length is allowed"
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]\r\n")
 _ABSOLUTE = re.compile(r"https?://([^/?@]+)(?=[/?]|\Z)", re.IGNORECASE)
@@ -114,7 +115,7 @@ class MessageParser(BodyParser):
                 raise ProtocolError(400, "more than one empty line before the start line")
             self._searched = size
         if self._eof:
-            if self._tail is not None and bytes(self._tail[:3]) not in (b"", b"\r\n", b"\n"):
+            if self._tail is not None and bytes(self._tail[:3]) not in _NO_HEAD:
                 raise ProtocolError(400, "connection closed within a head")
             self._state = states.CLOSED
         return states.NEED_DATA

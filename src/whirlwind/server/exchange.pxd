@@ -22,6 +22,7 @@ cdef class ExchangeBase:
     cdef public object backlog
     cdef public bint waiting
     cdef public bint request_done
+    cdef public bint body_long
     cdef public long long discarded
     cdef public bint continue_due
     cdef public int _state

@@ -44,6 +44,7 @@ class ExchangeBase:
     backlog: Any
     waiting: bool
     request_done: bool
+    body_long: bool
     discarded: int
     continue_due: bool
     _state: int
@@ -84,6 +85,8 @@ class ExchangeBase:
         if self._gone or self.conn.closed:
             self._state = _FINISHED
             return self.conn.failed()
+        if self.body_long and not self.request_done:
+            self.keep_alive = False
         head = self._start(code, reason, headers, sized)
         if body:
             if self._chunked:
@@ -207,6 +210,8 @@ class ExchangeBase:
             raise HTTPOutputError("No head was sent yet")
         if self._left > 0 and not self.is_lost():
             self._too_short()
+        if self.body_long and not self.request_done:
+            self.keep_alive = False
         self._state = _FINISHED
         if not self.is_lost():
             if self._chunked:
@@ -264,6 +269,7 @@ start_values(
     backlog=None,
     waiting=False,
     request_done=False,
+    body_long=False,
     discarded=0,
     continue_due=False,
     _view=None,

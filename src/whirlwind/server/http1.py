@@ -14,6 +14,7 @@ is ever made for a connection.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -282,6 +283,9 @@ class ServerConnection(Outlet):
     def _begin_with_body(self, head: RequestHead) -> None:
         site = self.site
         exchange = self._open_exchange(head)
+        # Of an early answer's request, a short body is read and dropped; this one is not worth it
+        # (RFC 9112 section 9.3 lets a server read everything or close).
+        exchange.body_long = head.content_length < 0 or head.content_length > _MAX_DISCARD
         if head.expect_continue:
             exchange.continue_due = True
         if site.body_timeout:
@@ -447,7 +451,10 @@ class ServerConnection(Outlet):
 
     def _refuse(self, error: ProtocolError) -> None:
         """Answer a broken request once, and never interpret another byte of its connection."""
-        gen_log.info(
+        # That a client leaves is its right: one that cancels an upload makes no noise.
+        left = self._eof and error.reason.startswith("connection closed")
+        gen_log.log(
+            logging.DEBUG if left else logging.INFO,
             "Malformed HTTP message from %s: %s%s",
             self.remote_ip,
             error.reason,
