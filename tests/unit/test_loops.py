@@ -162,3 +162,16 @@ print("closed")
     assert done.returncode == 0
     told = "unclosed resource <TCPServer" in done.stderr
     assert told == bool(flags), done.stderr
+
+
+def test_a_loop_may_be_closed_when_the_interpreter_ends() -> None:
+    code = (
+        "from whirlwind.ioloop import IOLoop\n"
+        "class Owner:\n"
+        "    def __init__(self): self.loop = IOLoop(make_current=False)\n"
+        "    def __del__(self): self.loop.close()\n"
+        "f = lambda: None\n"
+        "owner = Owner()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")

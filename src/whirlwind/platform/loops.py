@@ -72,9 +72,11 @@ def _uvloop_factory() -> Callable[[], _Loop] | None:
         def close(self) -> None:
             # Servers and transports that are still open are closed now, with a warning. Where it
             # is an error (-W error, pytest), they stay open, and uvloop waits for them for ever.
+            if "warnings" not in sys.modules or not _is_error(ResourceWarning):
+                super().close()  # the former when the interpreter is shutting down
+                return
             with warnings.catch_warnings():
-                if _is_error(ResourceWarning):
-                    warnings.simplefilter("always", ResourceWarning)
+                warnings.simplefilter("always", ResourceWarning)
                 super().close()
 
     # Who asks what kind of loop runs looks at the name of its module.
