@@ -30,6 +30,7 @@ COMPILED: tuple[str, ...] = (
     "whirlwind.web.access",
     "whirlwind.web.response",
     "whirlwind.web.execute",
+    "whirlwind.web.static.kept",
     "whirlwind.websocket.sender",
     "whirlwind.websocket.connection",
 )

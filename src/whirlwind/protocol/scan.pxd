@@ -14,6 +14,9 @@ cdef enum:
     CONTENT_TYPE = 7
     IF_NONE_MATCH = 8
     CONTENT_ENCODING = 9
+    RANGE = 10
+    IF_MODIFIED_SINCE = 11
+    ACCEPT_ENCODING = 12
 
 
 cdef extern from *:
@@ -97,6 +100,8 @@ cdef inline int field_id(bytes data, Py_ssize_t pos, Py_ssize_t end) noexcept:
     name = <const unsigned char *>PyBytes_AS_STRING(data) + pos
     if size == 4:
         return 1 if whirlwind_same(name, b"host", 4) else 0
+    if size == 5:
+        return 10 if whirlwind_same(name, b"range", 5) else 0
     if size == 6:
         return 5 if whirlwind_same(name, b"expect", 6) else 0
     if size == 7:
@@ -109,10 +114,14 @@ cdef inline int field_id(bytes data, Py_ssize_t pos, Py_ssize_t end) noexcept:
         return 8 if whirlwind_same(name, b"if-none-match", 13) else 0
     if size == 14:
         return 2 if whirlwind_same(name, b"content-length", 14) else 0
+    if size == 15:
+        return 12 if whirlwind_same(name, b"accept-encoding", 15) else 0
     if size == 16:
         return 9 if whirlwind_same(name, b"content-encoding", 16) else 0
     if size == 17:
-        return 3 if whirlwind_same(name, b"transfer-encoding", 17) else 0
+        if whirlwind_same(name, b"transfer-encoding", 17):
+            return 3
+        return 11 if whirlwind_same(name, b"if-modified-since", 17) else 0
     return 0
 
 

@@ -55,6 +55,9 @@ UPGRADE: Final = 6
 CONTENT_TYPE: Final = 7
 IF_NONE_MATCH: Final = 8
 CONTENT_ENCODING: Final = 9
+RANGE: Final = 10
+IF_MODIFIED_SINCE: Final = 11
+ACCEPT_ENCODING: Final = 12
 
 FIELD_IDS: Final[dict[bytes, int]] = {
     b"host": 1,
@@ -66,6 +69,9 @@ FIELD_IDS: Final[dict[bytes, int]] = {
     b"content-type": 7,
     b"if-none-match": 8,
     b"content-encoding": 9,
+    b"range": 10,
+    b"if-modified-since": 11,
+    b"accept-encoding": 12,
 }
 
 
@@ -109,7 +115,7 @@ def field_id(data: bytes, pos: int, end: int) -> int:
     """Which of `FIELD_IDS` the name ``data[pos:end]`` is, whatever its case; `OTHER` if none."""
     size = end - pos
     # The known names are 4 to 17 long; most unknown ones are told by their length alone.
-    if size == 4 or size == 6 or size == 7 or size == 10 or size >= 12:
+    if size == 4 or size == 5 or size == 6 or size == 7 or size == 10 or size >= 12:
         return FIELD_IDS.get(data[pos:end].lower(), OTHER)
     return OTHER
 

@@ -2,6 +2,7 @@ import cython
 
 cdef Py_ssize_t _MAX_CORKED
 cdef int _MAX_UNYIELDING
+cdef bint _GATHERS
 
 
 cdef class Outlet:
@@ -22,7 +23,7 @@ cdef class Outlet:
     cdef int _unyielding
 
     cpdef object send(self, bytes data)
-    @cython.locals(out=list)
+    @cython.locals(out=list, size=Py_ssize_t)
     cpdef object flush(self)
     cpdef object uncork(self)
     cpdef object written(self)

@@ -1,6 +1,7 @@
 """The write half of a connection: one write per read event, and back-pressure."""
 
 import asyncio
+import sys
 from collections.abc import Awaitable
 from typing import Any, Final
 
@@ -9,6 +10,10 @@ from whirlwind.iostream import StreamClosedError
 from whirlwind.protocol import limits
 
 _MAX_CORKED: Final = limits.MAX_CORKED_BYTES
+#: asyncio's own ``writelines`` did not tell its protocol to pause in 3.12 and 3.13 before these.
+_GATHERS: Final = not (
+    (3, 12) <= sys.version_info < (3, 12, 9) or (3, 13) <= sys.version_info < (3, 13, 2)
+)
 _MAX_UNYIELDING: Final = limits.MAX_UNYIELDING_WRITES
 
 
@@ -57,9 +62,15 @@ class Outlet:
         """Write what was collected, in one call."""
         out = self._out
         if out:
+            size = self._out_size
             self._out = []
             self._out_size = 0
-            if not self.closed and not self.shut:
+            if self.closed or self.shut:
+                return
+            if size > _MAX_CORKED and len(out) < 4 and _GATHERS:
+                # A large piece is not copied, but sent together with the small ones (writev).
+                self.transport.writelines(out)
+            else:
                 self.transport.write(out[0] if len(out) == 1 else b"".join(out))
 
     def uncork(self) -> None:

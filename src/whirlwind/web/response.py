@@ -29,6 +29,7 @@ from whirlwind.httputil.storage import RequestStorage
 from whirlwind.httputil.urls import reason_phrase
 from whirlwind.protocol import limits, scan
 from whirlwind.server.exchange import Exchange, ExchangeBase
+from whirlwind.web.done import DONE
 from whirlwind.web.errors import HTTPError
 
 _START: Final = 0
@@ -407,7 +408,7 @@ class ResponseBase:
                     pending = method(*self.path_args, **self.path_kwargs)
                 else:
                     pending = method()
-                if pending is not None:
+                if pending is not None and pending is not DONE:
                     return pending
             if self._ww_stage == _IN_METHOD:
                 self._ww_stage = _DONE

@@ -1,4 +1,4 @@
-"""whirlwind.web.files: containment by text, by real path, and when opening."""
+"""whirlwind.web.static.files: containment by text, by real path, and when opening."""
 
 import os
 import stat
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from whirlwind.protocol import limits
-from whirlwind.web import files
-from whirlwind.web.files import (
+from whirlwind.web.static import files
+from whirlwind.web.static.files import (
     Located,
     is_below,
     is_windows_special,

@@ -65,9 +65,10 @@ def is_below(path: str, directory: str) -> bool:
 
 def absolute(path: str) -> str:
     """`os.path.abspath`; that of a relative path depends on the working directory."""
-    return _normalised(path) if os.path.isabs(path) else os.path.abspath(path)
+    return _normalised(path) if is_absolute(path) else os.path.abspath(path)
 
 
+is_absolute = functools.lru_cache(maxsize=256)(os.path.isabs)
 _normalised = functools.lru_cache(maxsize=256)(os.path.abspath)
 
 
