@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec, SourceFileLoader
-from importlib.util import spec_from_file_location
 from types import ModuleType
 from typing import Literal
 
@@ -55,6 +54,8 @@ class _PlainFinder:
         """Return the spec of the plain module, or None for every module that is not ours."""
         if fullname not in COMPILED:
             return None
+        from importlib.util import spec_from_file_location
+
         source = _stem(fullname) + ".py"
         return spec_from_file_location(fullname, source, loader=SourceFileLoader(fullname, source))
 

@@ -195,7 +195,7 @@ def test_too_many_interim_responses(run: Run, caplog: pytest.LogCaptureFixture) 
     with caplog.at_level(logging.INFO, "whirlwind.general"):
         run(main)
     assert [r.getMessage() for r in caplog.records] == [
-        "Malformed HTTP message from None: too many interim responses"
+        "Malformed HTTP message from None: Too many 1xx responses"
     ]
 
 
