@@ -74,7 +74,7 @@ def test_names(oracle: Oracle) -> None:
     assert names["run"]("names") == theirs
 
 
-@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("code", ["en_US", "fr_FR", "zh_CN"])
 def test_dates(oracle: Oracle, code: str) -> None:
     # Neither near the edge of anything: both processes read the clock for themselves.
     units = {1: (3, 20, 40, 55, 75, 100), 60: (5, 20, 48, 52), 3600: (2, 5, 23, 30, 54, 70)}
