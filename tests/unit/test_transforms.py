@@ -10,11 +10,11 @@ from whirlwind.web.transforms import GZipContentEncoding, OutputTransform
 BODY = b"x" * 2000
 
 
-def request(accept: str | None = "gzip") -> HTTPServerRequest:
+def request(accept: str | None = "gzip", method: str = "GET") -> HTTPServerRequest:
     headers = HTTPHeaders({"Host": "x"})
     if accept is not None:
         headers["Accept-Encoding"] = accept
-    return HTTPServerRequest("GET", "/", headers=headers)
+    return HTTPServerRequest(method, "/", headers=headers)
 
 
 def first(
@@ -66,6 +66,11 @@ def test_base_changes_nothing() -> None:
         ("br, gzip ; q=0.000", False),
         ("deflate", False),
         ("*", False),
+        ("*;q=0", False),
+        ("identity, gzip;q=0.5", False),
+        ("identity;q=0.5, gzip", True),
+        ("gzip;q=2", False),
+        ("gzip;q=", False),
         ("gzipped", False),
         ("bgzip", False),
     ],
@@ -159,6 +164,38 @@ def test_what_is_encoded_already_or_a_part_stays() -> None:
     assert (headers["Content-Encoding"], chunk) == ("br", BODY)
     headers, chunk, _ = first(Content_Range="bytes 0-1999/4000")
     assert not is_compressed(headers, chunk)
+
+
+@pytest.mark.parametrize("status", [101, 204, 206, 304])
+@pytest.mark.parametrize("finishing", [True, False])
+def test_answers_without_a_body_and_parts_stay(status: int, finishing: bool) -> None:
+    headers = HTTPHeaders({"Content-Type": "text/plain"})
+    transform = GZipContentEncoding(request())
+    assert transform.transform_first_chunk(status, headers, BODY, finishing)[2] == BODY
+    assert "Content-Encoding" not in headers
+    assert headers["Vary"] == "Accept-Encoding"
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type", "body", "length"),
+    [
+        ("gzip", "text/plain", BODY, None),
+        ("gzip", "text/plain", b"", None),
+        ("gzip", "text/plain", b"short", "2000"),
+        ("gzip", "image/png", BODY, "2000"),
+        (None, "text/plain", BODY, "2000"),
+    ],
+)
+def test_answers_to_head(
+    accept: str | None, content_type: str, body: bytes, length: str | None
+) -> None:
+    """RFC 9110 section 8.6: the length is that of the answer to GET, or is not there."""
+    headers = HTTPHeaders({"Content-Type": content_type, "Content-Length": "2000"})
+    transform = GZipContentEncoding(request(accept, "HEAD"))
+    assert transform.transform_first_chunk(200, headers, body, True)[2] == body
+    assert headers.get("Content-Length") == length
+    assert "Content-Encoding" not in headers
+    assert headers["Vary"] == "Accept-Encoding"
 
 
 def test_same_body_same_bytes() -> None:

@@ -23,7 +23,7 @@ from whirlwind.web.delegate import HandlerDelegate
 from whirlwind.web.execute import DirectEntry
 from whirlwind.web.handler import RequestHandler
 from whirlwind.web.rendering import reset_template_loaders
-from whirlwind.web.transforms import GZipContentEncoding
+from whirlwind.web.transforms import compression_for
 from whirlwind.web.uimodules import BUILT_IN, load_ui_methods, load_ui_modules
 
 _Rules = Iterable[Any]
@@ -77,8 +77,9 @@ class Application(AccessLog, ReversibleRouter):
     ) -> None:
         if transforms is None:
             self.transforms: list[Any] = []
-            if settings.get("compress_response") or settings.get("gzip"):
-                self.transforms.append(GZipContentEncoding)
+            compress = settings.get("compress_response") or settings.get("gzip")
+            if compress:
+                self.transforms.append(compression_for(compress))
         else:
             self.transforms = transforms
         self.default_host = default_host

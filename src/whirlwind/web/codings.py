@@ -8,31 +8,36 @@ from typing import Final
 _ELEMENT = re.compile(
     r"[ \t]*([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*(?:;[ \t]*[qQ]=([01](?:\.[0-9]{0,3})?)[ \t]*)?"
 )
-#: Elements beyond these are not looked at: there are a dozen codings in all.
-_MAX_ELEMENTS: Final = 32
+#: Characters that are looked at: browsers send 30, and there are a dozen codings in all.
+_MAX_SIZE: Final = 400
 _OLD_NAMES: Final = {"x-gzip": "gzip"}
 
 
-@functools.lru_cache(maxsize=256)
 def preferred(accept: str, offered: tuple[str, ...]) -> str | None:
     """The coding to use.
 
-    :arg accept: value of Accept-Encoding.
+    :arg accept: value of Accept-Encoding. ``*`` is ignored: the plain form is right as well.
     :arg offered: names of the codings there are, the best for us first.
     :returns: of those the client accepts with the highest weight the first offered; None to send
         the content as it is.
     """
+    if len(accept) > _MAX_SIZE:
+        accept = accept[:_MAX_SIZE].rpartition(",")[0]
+    return _preferred(accept, offered)
+
+
+@functools.lru_cache(maxsize=256)
+def _preferred(accept: str, offered: tuple[str, ...]) -> str | None:
     weights: dict[str, float] = {}
-    for element in accept.split(",", _MAX_ELEMENTS)[:_MAX_ELEMENTS]:
+    for element in accept.split(","):
         found = _ELEMENT.fullmatch(element)
         if found is not None:
             name = found[1].lower()
             weights[_OLD_NAMES.get(name, name)] = 1.0 if found[2] is None else float(found[2])
-    others = weights.get("*", 0.0)
     # A client may prefer the plain form, and does not mention it in general.
     best, chosen = weights.get("identity", 0.0), None
     for name in offered:
-        weight = weights.get(name, others)
+        weight = weights.get(name, 0.0)
         if weight > best or (weight == best and weight > 0 and chosen is None):
             best, chosen = weight, name
     return chosen

@@ -1,11 +1,12 @@
 """Changing responses on their way out: the base class, and compression."""
 
-import re
-import zlib
+from collections.abc import Sequence
 from typing import Any
 
 from whirlwind import httputil
 from whirlwind._public import claim
+from whirlwind.compression import Coding, Compressor, Gzip, chosen, installed
+from whirlwind.web.codings import preferred, vary
 
 
 class OutputTransform:
@@ -47,21 +48,13 @@ class OutputTransform:
         return chunk
 
 
-#: ``gzip`` or its old name, and the weight that may follow (RFC 9110 section 12.5.3).
-_ACCEPTS_GZIP = re.compile(
-    r"(?:^|,)[ \t]*(?:x-)?gzip[ \t]*(?:;[ \t]*q=([0-9.]+)[ \t]*)?(?:,|$)", re.IGNORECASE
-)
-
-#: ``wbits`` of zlib for a gzip stream with the largest window.
-_GZIP_WINDOW = 31
-
-
 class GZipContentEncoding(OutputTransform):
-    """Compresses responses with gzip; the setting ``compress_response`` adds it.
+    """Compresses responses with gzip.
 
     Compressed is text, and what :attr:`CONTENT_TYPES` lists, for clients that accept it; a body
     that is known as a whole only from :attr:`MIN_LENGTH` bytes on. What a handler gave a
-    ``Content-Encoding`` and parts of a file (``Content-Range``) go out as they are.
+    ``Content-Encoding``, parts of a file (``Content-Range``), answers without a body and to HEAD
+    go out as they are. One to HEAD says nothing of its length where that of GET may be another.
     """
 
     #: Types to compress besides ``text/*``.
@@ -80,14 +73,19 @@ class GZipContentEncoding(OutputTransform):
     MIN_LENGTH = 1024
 
     def __init__(self, request: httputil.HTTPServerRequest) -> None:
-        self._gzipping = False
-        for accepted in request.headers.get_list("Accept-Encoding"):
-            found = _ACCEPTS_GZIP.search(accepted)
-            if found is not None:
-                # "q=0", "q=0.0"... means "not acceptable".
-                self._gzipping = found[1] is None or found[1].strip("0.") != ""
-                break
-        self._gzip: Any = None
+        self._coding: Coding | None = None
+        accept = request.headers.get("Accept-Encoding")
+        if accept:
+            codings = {coding.name: coding for coding in self._codings()}
+            name = preferred(accept, tuple(codings))
+            if name is not None:
+                self._coding = codings[name]
+        self._is_head = request.method == "HEAD"
+        self._compressor: Compressor | None = None
+
+    def _codings(self) -> Sequence[Coding]:
+        """The codings to choose from, the best first."""
+        return (Gzip(self.GZIP_LEVEL),)
 
     def _compressible_type(self, content_type: str) -> bool:
         """Whether it is worth while to compress a media type (without its parameters)."""
@@ -101,46 +99,72 @@ class GZipContentEncoding(OutputTransform):
         finishing: bool,
     ) -> tuple[int, httputil.HTTPHeaders, bytes]:
         """Decide whether to compress, say so in the header fields, and begin."""
-        self._add_vary(headers)
-        if self._gzipping:
-            content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-            self._gzipping = (
-                self._compressible_type(content_type)
-                and (not finishing or len(chunk) >= self.MIN_LENGTH)
-                and "Content-Encoding" not in headers
-                and "Content-Range" not in headers
-            )
-        if self._gzipping:
-            headers["Content-Encoding"] = "gzip"
-            self._gzip = zlib.compressobj(self.GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
-            chunk = self._compress(chunk, finishing)
-            if "Content-Length" in headers:
-                if finishing:
-                    headers["Content-Length"] = str(len(chunk))
-                else:
-                    del headers["Content-Length"]
+        # For caches: the answer depends on this field, compressed or not.
+        headers["Vary"] = vary(headers.get("Vary"))
+        coding = self._coding
+        if coding is None or not self._is_worth_while(status_code, headers, chunk, finishing):
+            return status_code, headers, chunk
+        if self._is_head:
+            headers.pop("Content-Length", None)
+            return status_code, headers, chunk
+        headers["Content-Encoding"] = coding.name
+        self._compressor = coding.compressor()
+        chunk = self._compress(self._compressor, chunk, finishing)
+        if "Content-Length" in headers:
+            if finishing:
+                headers["Content-Length"] = str(len(chunk))
+            else:
+                del headers["Content-Length"]
         return status_code, headers, chunk
+
+    def _is_worth_while(
+        self, status_code: int, headers: httputil.HTTPHeaders, chunk: bytes, finishing: bool
+    ) -> bool:
+        content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        return (
+            # A handler need not write the body of an answer to HEAD.
+            (not finishing or len(chunk) >= self.MIN_LENGTH or (self._is_head and not chunk))
+            and self._compressible_type(content_type)
+            and not (status_code in (204, 206, 304) or status_code < 200)
+            and "Content-Encoding" not in headers
+            and "Content-Range" not in headers
+        )
 
     def transform_chunk(self, chunk: bytes, finishing: bool) -> bytes:
         """Compress a later part of the body."""
-        if self._gzipping and (chunk or finishing):
-            return self._compress(chunk, finishing)
+        if self._compressor is not None and (chunk or finishing):
+            return self._compress(self._compressor, chunk, finishing)
         return chunk
 
-    def _compress(self, chunk: bytes, finishing: bool) -> bytes:
-        # A handler that flushes wants the client to see what it wrote so far: Z_SYNC_FLUSH.
-        mode = zlib.Z_FINISH if finishing else zlib.Z_SYNC_FLUSH
-        compressed: bytes = self._gzip.compress(chunk) + self._gzip.flush(mode)
-        return compressed
-
     @staticmethod
-    def _add_vary(headers: httputil.HTTPHeaders) -> None:
-        """Tell caches that the answer depends on Accept-Encoding, compressed or not."""
-        vary = headers.get("Vary")
-        if not vary:
-            headers["Vary"] = "Accept-Encoding"
-        elif not {"*", "accept-encoding"} & {name.strip().lower() for name in vary.split(",")}:
-            headers["Vary"] = f"{vary}, Accept-Encoding"
+    def _compress(compressor: Compressor, chunk: bytes, finishing: bool) -> bytes:
+        # A handler that flushes wants the client to see what it wrote so far.
+        return compressor.compress(chunk) + (
+            compressor.finish() if finishing else compressor.flush()
+        )
+
+
+class ContentEncoding(GZipContentEncoding):
+    """Compresses responses with the coding of several that suits client and server best."""
+
+    codings: Sequence[Coding] = ()
+
+    def _codings(self) -> Sequence[Coding]:
+        return self.codings
+
+
+def compression_for(setting: Any) -> type[GZipContentEncoding]:
+    """The transform for a value of the setting ``compress_response``.
+
+    :arg setting: list or tuple of codings; anything else that is true means those installed.
+    """
+    if isinstance(setting, (list, tuple)):
+        codings = chosen(setting)
+    else:
+        codings = installed()
+        if len(codings) == 1:
+            return GZipContentEncoding  # Tornado's own, whose level can be set on the class
+    return type("ContentEncoding", (ContentEncoding,), {"codings": codings})
 
 
 claim("whirlwind.web", OutputTransform, GZipContentEncoding)
