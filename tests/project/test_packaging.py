@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 FRAME = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE")
-KEPT = {".py", ".pxd", ".typed", ".crt", ".key"}
+KEPT = {".py", ".pxd", ".typed", ".html", ".crt", ".key"}
 # A compiler that is found and fails.
 BROKEN = shutil.which("false")
 

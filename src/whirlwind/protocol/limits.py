@@ -131,8 +131,8 @@ MAX_PART_FIELDS: Final = 32
 #: Cookies read from one request. Browsers keep at most 180 for a site; a 64 KiB head of two-byte
 #: cookies would make 20 000 objects.
 MAX_COOKIES: Final = 1000
-#: Languages of one Accept-Language that are looked at; a browser sends the few its user knows.
-MAX_LANGUAGES: Final = 50
+#: Elements of one Accept or Accept-Language that are looked at; a browser sends fewer than ten.
+MAX_PREFERENCES: Final = 50
 #: Characters of a multipart boundary (RFC 2046 section 5.1.1).
 MAX_BOUNDARY: Final = 70
 

@@ -1,7 +1,6 @@
 """`RequestHandler`: answers the requests of one kind of page."""
 
 import asyncio
-import traceback
 from collections.abc import Awaitable, Callable, Generator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -185,14 +184,19 @@ class RequestHandler(RenderingMixin, LanguagesMixin, Responding, XsrfMixin, Sign
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Hook: write the page for an error; the status is set already.
 
+        With the setting ``serve_traceback`` it shows the error as `errorpage.error_document` does.
+
         :arg status_code: the status.
         :arg kwargs: what `send_error` was given; ``exc_info`` is there when an exception caused it.
         """
         if self.settings.get("serve_traceback") and "exc_info" in kwargs:
-            self.set_header("Content-Type", "text/plain")
-            for line in traceback.format_exception(*kwargs["exc_info"]):
-                self.write(line)
-            self.finish()
+            from whirlwind.errorpage import error_document  # only where errors are shown
+
+            content_type, document = error_document(
+                self.request, status_code, self._reason, kwargs["exc_info"]
+            )
+            self.set_header("Content-Type", content_type)
+            self.finish(document)
         elif status_code in _WITHOUT_BODY or status_code < 200:
             self.finish()
         else:

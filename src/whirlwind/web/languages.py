@@ -4,7 +4,7 @@ from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from whirlwind.protocol.limits import MAX_LANGUAGES
+from whirlwind.httputil.preferences import by_preference
 
 if TYPE_CHECKING:
     from whirlwind.httputil import HTTPServerRequest
@@ -52,7 +52,7 @@ class LanguagesMixin:
             only: Locale = module.Locale.get(module._default_locale)
             return only  # whatever the browser wants
         accepted = self.request.headers.get("Accept-Language")
-        codes = accepted_languages(accepted) if accepted else None
+        codes = by_preference(accepted) if accepted else None
         locale: Locale = module.get(*codes) if codes else module.get(default)
         return locale
 
@@ -63,32 +63,3 @@ def _locales() -> ModuleType:
     from whirlwind import locale
 
     return locale
-
-
-def accepted_languages(field_value: str) -> list[str]:
-    """The languages of an ``Accept-Language`` (RFC 9110 section 12.5.4), the most wanted first.
-
-    :arg field_value: value of the field.
-    :returns: language tags; those with weight 0, or one that is no number, are left out.
-    """
-    weighted: list[tuple[float, str]] = []
-    for element in field_value.split(",", MAX_LANGUAGES)[:MAX_LANGUAGES]:
-        tag, *parameters = element.split(";")
-        weight = 1.0
-        for parameter in parameters:
-            name, _, value = parameter.partition("=")
-            if name.strip().lower() == "q":
-                weight = _weight(value.strip())
-        tag = tag.strip()
-        if tag and weight > 0:
-            weighted.append((weight, tag))
-    weighted.sort(key=lambda pair: -pair[0])
-    return [tag for _, tag in weighted]
-
-
-def _weight(text: str) -> float:
-    try:
-        weight = float(text)
-    except ValueError:
-        return 0.0
-    return weight if weight >= 0 else 0.0  # also for "nan"
