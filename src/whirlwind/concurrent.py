@@ -132,7 +132,12 @@ def chain_future(a: Future[_T] | futures.Future[_T], b: Future[_T] | futures.Fut
             b.cancel()
             return
         error = source.exception()
-        if error is not None:
+        if isinstance(error, StopIteration) and isinstance(b, Future):
+            # An asyncio future refuses it; from Python 3.12 on it does this by itself.
+            refused = RuntimeError("the call raised StopIteration")
+            refused.__cause__ = error
+            b.set_exception(refused)
+        elif error is not None:
             b.set_exception(error)
         else:
             b.set_result(source.result())

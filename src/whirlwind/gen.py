@@ -107,6 +107,12 @@ class _Moment:
     def done(self) -> bool:
         return True
 
+    def cancelled(self) -> bool:
+        return False
+
+    def exception(self, timeout: float | None = None) -> None:
+        return None
+
     def __repr__(self) -> str:
         return "gen.moment"
 

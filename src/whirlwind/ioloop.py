@@ -258,9 +258,12 @@ class IOLoop(Configurable):
 
         self.add_callback(begin)
         handle = None if timeout is None else self.add_timeout(self.time() + timeout, expire)
-        self.start()
-        if handle is not None:
-            self.remove_timeout(handle)
+        try:
+            self.start()
+        finally:
+            # Ctrl-C ends start() too: the next run must not meet this one's timeout.
+            if handle is not None:
+                self.remove_timeout(handle)
         if outcome is None or outcome.cancelled() or not outcome.done():
             if timed_out:
                 raise TimeoutError(f"Operation timed out after {timeout} seconds")
@@ -386,6 +389,8 @@ class IOLoop(Configurable):
         except gen.BadYieldError:
             # Callbacks may return anything; what cannot be awaited is dropped.
             return
+        if future is gen.moment:
+            return
         # asyncio holds tasks weakly: one that waits for what only it knows would be collected.
         self._unfinished.add(future)
         self.add_future(future, self._discard_future_result)
@@ -450,7 +455,11 @@ class PeriodicCallback:
         self._next_timeout = 0.0
 
     def start(self) -> None:
-        """Begin. The first call comes after one period, on the loop that is current now."""
+        """Begin. The first call comes after one period, on the loop that is current now.
+
+        Called again, it begins anew.
+        """
+        self._cancel_next()
         # Read here and not in the constructor: the object may be made before any loop exists.
         self.io_loop = IOLoop.current()
         self._running = True
@@ -460,6 +469,9 @@ class PeriodicCallback:
     def stop(self) -> None:
         """End; a coroutine that is under way finishes."""
         self._running = False
+        self._cancel_next()
+
+    def _cancel_next(self) -> None:
         if self._timeout is not None:
             self.io_loop.remove_timeout(self._timeout)
             self._timeout = None

@@ -8,8 +8,8 @@ from __future__ import annotations
 import collections
 import datetime
 import heapq
-from collections.abc import AsyncIterator
-from typing import Any, Generic, TypeVar
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final, Generic, TypeVar
 
 from whirlwind.concurrent import Future, create_future
 from whirlwind.ioloop import IOLoop
@@ -20,7 +20,11 @@ from whirlwind.util import TimeoutError
 __all__ = ["LifoQueue", "PriorityQueue", "Queue", "QueueEmpty", "QueueFull"]
 
 _T = TypeVar("_T")
+_Entry = TypeVar("_Entry")
 _Timeout = float | datetime.timedelta | None
+
+#: How many may wait before it is worth looking who does not any more.
+_FIRST_LOOK: Final = 32
 
 
 class QueueEmpty(Exception):
@@ -42,6 +46,28 @@ def _set_timeout(future: Future[Any], timeout: _Timeout) -> None:
 
     handle = io_loop.add_timeout(timeout, on_timeout)
     future.add_done_callback(lambda _: io_loop.remove_timeout(handle))
+
+
+class _Waiting(collections.deque[_Entry]):
+    """Those who wait, in order; those who gave up do not pile up between those who did not.
+
+    :arg future_of: the future in an entry.
+    """
+
+    def __init__(self, future_of: Callable[[_Entry], Future[Any]]) -> None:
+        super().__init__()
+        self._future_of = future_of
+        self._limit = _FIRST_LOOK
+
+    def add(self, entry: _Entry) -> None:
+        """Add one at the end."""
+        if len(self) >= self._limit:
+            waiting = [other for other in self if not self._future_of(other).done()]
+            self.clear()
+            self.extend(waiting)
+            # Twice as many next time: looking costs a constant for each one added.
+            self._limit = max(_FIRST_LOOK, 2 * len(waiting))
+        self.append(entry)
 
 
 class _QueueIterator(AsyncIterator[_T]):
@@ -73,8 +99,8 @@ class Queue(Generic[_T]):
             raise ValueError("maxsize can't be negative")
         self._maxsize = maxsize
         self._init()
-        self._getters: collections.deque[Future[_T]] = collections.deque()
-        self._putters: collections.deque[tuple[_T, Future[None]]] = collections.deque()
+        self._getters: _Waiting[Future[_T]] = _Waiting(lambda future: future)
+        self._putters: _Waiting[tuple[_T, Future[None]]] = _Waiting(lambda entry: entry[1])
         self._unfinished_tasks = 0
         self._done: Future[None] | None = None
         self._finished = Event()
@@ -106,7 +132,7 @@ class Queue(Generic[_T]):
         if self._getters or 0 < self._maxsize <= len(self._queue):
             if not self._try_put(item):
                 future: Future[None] = create_future()
-                self._putters.append((item, future))
+                self._putters.add((item, future))
                 _set_timeout(future, timeout)
                 return future
         else:
@@ -163,7 +189,7 @@ class Queue(Generic[_T]):
         if self._queue or self._putters:
             future.set_result(self.get_nowait() if self._putters else self._get())
         else:
-            self._getters.append(future)
+            self._getters.add(future)
             _set_timeout(future, timeout)
         return future
 

@@ -131,6 +131,26 @@ def test_chain_future_from_a_thread_to_a_loop(run: Run) -> None:
     assert seen == [threading.get_ident()]
 
 
+def test_a_call_on_an_executor_that_raises_stop_iteration(run: Run) -> None:
+    class Worker:
+        executor = concurrent.futures.ThreadPoolExecutor(1)
+
+        @run_on_executor
+        def first(self, items: list[int]) -> int:
+            started.wait()
+            return next(iter(items))
+
+    async def main() -> None:
+        call = Worker().first([])
+        started.set()
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            await call
+
+    started = threading.Event()
+    with Worker.executor:
+        run(main)
+
+
 def test_chain_future_to_a_loop_that_is_gone() -> None:
     async def main() -> None:
         chain_future(source, asyncio.get_running_loop().create_future())

@@ -396,6 +396,19 @@ def test_maybe_future(run: Run) -> None:
     run(main)
 
 
+def test_moment_is_over_wherever_one_can_wait(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        for nothing in (None, gen.moment):
+            assert await gen.with_timeout(datetime.timedelta(seconds=9), nothing) is None
+            assert [each async for each in gen.WaitIterator(nothing)] == [None]
+            assert await gen.multi({"a": nothing}) == {"a": None}
+        IOLoop.current().add_callback(lambda: gen.moment)
+        await asyncio.sleep(0)
+
+    run(main)
+    assert not caplog.records
+
+
 def test_cancelled_futures_inside(run: Run) -> None:
     @gen.coroutine
     def waits(future: asyncio.Future[None], swallow: bool) -> Generator[Any, Any, str]:

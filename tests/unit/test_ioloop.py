@@ -227,6 +227,20 @@ def test_what_a_closed_loop_leaves_pending_goes_without_a_message(caplog) -> Non
     assert caplog.messages == []
 
 
+def test_run_sync_that_is_interrupted_leaves_no_timeout(io_loop: IOLoop) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        io_loop.run_sync(interrupt, timeout=0.01)
+
+    async def longer() -> str:
+        await gen.sleep(0.03)
+        return "whole"
+
+    assert io_loop.run_sync(longer) == "whole"
+
+
 def test_run_sync_stopped_by_somebody_else(io_loop: IOLoop) -> None:
     future: asyncio.Future[None] = io_loop.asyncio_loop.create_future()
     io_loop.add_callback(io_loop.stop)
@@ -442,6 +456,21 @@ def test_periodic_callback_runs_and_stops(run: Run, caplog: pytest.LogCaptureFix
 
     run(main)
     assert len([record for record in caplog.records if record.exc_info]) == 3
+
+
+def test_periodic_callback_started_twice_has_one_timer(run: Run) -> None:
+    async def main() -> None:
+        periodic = PeriodicCallback(lambda: None, 1000)
+        periodic.start()
+        first: Any = periodic._timeout
+        periodic.start()
+        second: Any = periodic._timeout
+        assert first.cancelled()
+        assert not second.cancelled()
+        periodic.stop()
+        assert second.cancelled()
+
+    run(main)
 
 
 def test_periodic_coroutines_do_not_overlap(run: Run, caplog: pytest.LogCaptureFixture) -> None:

@@ -114,6 +114,32 @@ def test_waiters_that_gave_up_do_not_pile_up(run: Run) -> None:
     run(main)
 
 
+def test_waiters_that_gave_up_do_not_pile_up_behind_one_who_did_not(run: Run) -> None:
+    async def main() -> None:
+        queue: queues.Queue[int] = queues.Queue(maxsize=1)
+        patient = queue.get()
+        last = patient
+        for _ in range(300):
+            queue.get().cancel()
+            last = queue.get()
+            last.cancel()
+        second = queue.get()
+        assert len(queue._getters) < 100
+        queue.put_nowait(1)
+        queue.put_nowait(2)
+        assert (patient.result(), second.result(), last.cancelled()) == (1, 2, True)
+        queue.put_nowait(3)
+        waiting = [queue.put(4)]
+        for _ in range(300):
+            queue.put(0).cancel()
+        waiting.append(queue.put(5))
+        assert len(queue._putters) < 100
+        assert [queue.get_nowait() for _ in range(3)] == [3, 4, 5]
+        assert all(put.done() for put in waiting)
+
+    run(main)
+
+
 def test_join(run: Run) -> None:
     async def main() -> None:
         queue: queues.Queue[int] = queues.Queue()
