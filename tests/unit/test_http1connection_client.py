@@ -635,6 +635,34 @@ def test_a_response_before_the_end_of_the_request(run: Run) -> None:
     run(main)
 
 
+@pytest.mark.parametrize("end", ["peer", "stream", "connection", "detach"])
+def test_a_request_that_is_never_sent_whole(run: Run, end: str) -> None:
+    async def main() -> None:
+        mine, theirs = stream_pair()
+        connection = HTTP1Connection(mine, True)
+        gone = asyncio.Event()
+        connection.set_close_callback(gone.set)
+        ask(connection, "POST", {"Content-Length": "2"}, b"a")
+        await theirs.write(HELLO)
+        receiver = Receiver()
+        reading = asyncio.ensure_future(connection.read_response(receiver))
+        await until(lambda: "finish" in receiver.events)
+        await asyncio.sleep(0)
+        {
+            "peer": theirs.close,
+            "stream": mine.close,
+            "connection": connection.close,
+            "detach": connection.detach,
+        }[end]()
+        assert await reading is (end != "detach"), "the response was there"
+        assert receiver.events[-1] == "finish"
+        mine.close()
+        await gone.wait()
+        theirs.close()
+
+    run(main)
+
+
 def test_the_close_callback_of_a_client(run: Run) -> None:
     async def main() -> None:
         mine, theirs = stream_pair()

@@ -376,6 +376,25 @@ def test_one_request_by_hand_answered_later(run: Run) -> None:
     run(main)
 
 
+@pytest.mark.parametrize("request_", [b"", GET])
+def test_the_close_callback_of_one_request_by_hand(run: Run, request_: bytes) -> None:
+    async def main() -> None:
+        mine, theirs = stream_pair()
+        connection = HTTP1Connection(mine, False)
+        called: list[str] = []
+        connection.set_close_callback(lambda: called.append("gone"))
+        receiver = Receiver()
+        reading = asyncio.ensure_future(connection.read_response(receiver))
+        await theirs.write(request_)
+        if request_:
+            await until(lambda: "finish" in receiver.events)
+        theirs.close()
+        assert await reading is False
+        assert called == ["gone"]
+
+    run(main)
+
+
 def test_one_request_by_hand_that_does_not_come(run: Run) -> None:
     async def main() -> None:
         mine, theirs = stream_pair()

@@ -52,6 +52,8 @@ class AnsweringSide:
         self._stream = stream
         self._params = params
         self._single: _SingleRequest | None = None
+        #: What the exchange gets when it begins.
+        self._close_callback: Callable[[], None] | None = None
         self._max_body_size: int | None = None
         self._body_timeout: float | None = None
 
@@ -94,7 +96,20 @@ class AnsweringSide:
         if self.exchange is not None:
             self.exchange.set_close_callback(callback)
         else:
-            self._stream.set_close_callback(callback)
+            self._close_callback = callback
+            if self._single is None:
+                self._stream.set_close_callback(None if callback is None else self.closed_early)
+
+    def closed_early(self) -> None:
+        """The connection has closed, and there was no exchange that would have noticed."""
+        callback = self.take_close_callback()
+        if callback is not None:
+            callback()
+
+    def take_close_callback(self) -> Callable[[], None] | None:
+        """Give away what `set_close_callback` was given before there was an exchange."""
+        callback, self._close_callback = self._close_callback, None
+        return callback
 
     def set_body_timeout(self, timeout: float) -> None:
         """Change the time for the body."""
@@ -139,6 +154,7 @@ class _SingleRequest(HTTPServerConnectionDelegate):
     ) -> HTTPMessageDelegate:
         exchange: Any = request_conn
         self._side.exchange = exchange
+        exchange.set_close_callback(self._side.take_close_callback())
         return self._delegate
 
     def answered(self, exchange: Exchange) -> None:
@@ -156,6 +172,7 @@ class _SingleRequest(HTTPServerConnectionDelegate):
 
     def on_close(self, server_conn: object) -> None:
         self._end(False)
+        self._side.closed_early()
 
     def _end(self, reusable: bool) -> None:
         self._side.exchange = None

@@ -48,6 +48,9 @@ class AskingSide:
         self._method = "GET"
         self._begun = False
         self._sent: Future[None] = create_future()
+        # Done when nothing can be sent any more; there is one while somebody waits for that.
+        self._closed: Future[None] | None = None
+        self._close_callback: Callable[[], None] | None = None
         self._chunked = False
         self._left: int | None = None
         self._max_body_size = params.max_body_size or stream.max_buffer_size or MAX_BODY_SIZE
@@ -288,8 +291,17 @@ class AskingSide:
     async def _wait_for_request(self) -> None:
         """The response may come before the end of the request, which is then still to be sent."""
         stream = self.stream
-        if stream is not None and self._begun and not self._sent.done() and not stream.closed():
-            await asyncio.shield(self._sent)
+        if stream is not None and self._begun and not self._sent.done():
+            self._closed = create_future()
+            stream.set_close_callback(self._stream_closed)
+            await asyncio.wait((self._sent, self._closed), return_when=asyncio.FIRST_COMPLETED)
+
+    def _stream_closed(self) -> None:
+        if self._closed is not None and not self._closed.done():
+            self._closed.set_result(None)
+        callback, self._close_callback = self._close_callback, None
+        if callback is not None:
+            callback()
 
     def _give_back(self) -> None:
         """Put what belongs to the next message, or to another protocol, back into the stream."""
@@ -308,8 +320,10 @@ class AskingSide:
 
     def set_close_callback(self, callback: Callable[[], None] | None) -> None:
         """Call ``callback`` when the stream closes."""
+        self._close_callback = callback
         if self.stream is not None:
-            self.stream.set_close_callback(callback)
+            unused = callback is None and self._closed is None
+            self.stream.set_close_callback(None if unused else self._stream_closed)
 
     def set_body_timeout(self, timeout: float | None) -> None:
         """Change the time for the body, also while it is being read."""
@@ -334,6 +348,9 @@ class AskingSide:
             raise StreamClosedError
         self._give_back()
         self.stream = None
+        if self._closed is not None and not self._closed.done():
+            self._closed.set_result(None)
+            stream.set_close_callback(self._close_callback)
         return stream
 
     def _is_detached(self) -> bool:
