@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from whirlwind.client.call import Call
 from whirlwind.client.engine import Engine
 from whirlwind.client.errors import HTTPStreamClosedError, HTTPTimeoutError
+from whirlwind.client.stream import StreamContext
 from whirlwind.httpclient import AsyncHTTPClient, HTTPError, HTTPRequest, HTTPResponse, main
 from whirlwind.httpclient.client import on_cancel
+from whirlwind.httpclient.request import _RequestProxy
 from whirlwind.netutil import OverrideResolver, Resolver
 from whirlwind.protocol import limits
 from whirlwind.tcpclient import TCPClient
+
+if TYPE_CHECKING:
+    from whirlwind.client.waiting import FairLine
 
 __all__ = [
     "AsyncHTTPClient",
@@ -81,7 +86,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self._engine.max_clients = value
 
     @property
-    def queue(self) -> deque[Call]:
+    def queue(self) -> deque[Call] | FairLine:
         """The requests that wait."""
         return self._engine.queue
 
@@ -113,9 +118,42 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         return _HTTPConnection
 
     def fetch_impl(self, request: HTTPRequest, callback: Callable[[HTTPResponse], None]) -> None:
-        call = self._connection_class()(self._engine, request, callback)
+        call = self._make_call(request, callback)
         on_cancel(callback, call.give_up)
         call.submit()
+
+    def _make_call(self, request: HTTPRequest, callback: Callable[[HTTPResponse], None]) -> Call:
+        return self._connection_class()(self._engine, request, callback)
+
+    def stream(
+        self, request: str | HTTPRequest, raise_error: bool = True, **kwargs: Any
+    ) -> StreamContext:
+        """Read a response while it arrives; not in Tornado.
+
+        ::
+
+            async with client.stream("http://www.example.com/") as response:
+                async for chunk in response:
+                    ...
+
+        Unless the request sets a ``request_timeout`` itself, the client's is for the time until the
+        response begins and then for each silence of the server; ``max_body_size`` does not count.
+
+        :arg request: `HTTPRequest`, or a URL with the arguments of one in ``kwargs``.
+        :arg raise_error: bool, whether a status outside 200-299 is an error.
+        :returns: an asynchronous context manager around a `client.StreamedResponse`. Leaving it
+            before the end of the body closes the connection.
+        :raises HTTPClientError: from entering it.
+        :raises RuntimeError: the client is closed.
+        """
+        if self._closed:
+            raise RuntimeError("stream() called on closed client")
+        if not isinstance(request, HTTPRequest):
+            request = HTTPRequest(url=request, **kwargs)
+        elif kwargs:
+            raise ValueError("kwargs can't be used if request is an HTTPRequest object")
+        proxied = cast("HTTPRequest", _RequestProxy(request, self.defaults))
+        return StreamContext(self._make_call, proxied, raise_error)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import contextlib
 import struct
 from typing import Any
 
-from tests.client.scripted import Peer, Server
+from tests.client.scripted import Peer, Server, end
 
 TUNNEL = b"HTTP/1.1 200 Connection established\r\nX: y\r\n\r\n"
 
@@ -41,7 +41,12 @@ async def splice(
 ) -> None:
     """Copy bytes both ways between a connection and a new one, until one side ends."""
     names = {"localhost": "127.0.0.1", "example.test": "127.0.0.1"}
-    there, back = await asyncio.open_connection(names.get(host, host), port)
+    opening = asyncio.ensure_future(asyncio.open_connection(names.get(host, host), port))
+    try:
+        there, back = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        (await opening)[1].transport.abort()
+        raise
     both = [
         asyncio.ensure_future(copy(reader, back)),
         asyncio.ensure_future(copy(there, writer)),
@@ -79,9 +84,7 @@ class SocksProxy:
 
     async def __aexit__(self, *exc_info: object) -> None:
         self.server.close()
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await end(self.tasks)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

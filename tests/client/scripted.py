@@ -128,9 +128,7 @@ class Server:
 
     async def __aexit__(self, *exc_info: object) -> None:
         self.server.close()
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await end(self.tasks)
         for peer in self.peers:
             peer.writer.transport.abort()
         await asyncio.sleep(0)
@@ -152,8 +150,8 @@ class Server:
                 self.requests.append(request)
                 if not await self._answer(peer):
                     return
-        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
+        except (OSError, RuntimeError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # uvloop: RuntimeError where asyncio has a ConnectionError
         except BaseException as error:
             self.failure = error
         finally:
@@ -178,11 +176,15 @@ class Server:
         return True
 
 
-@contextlib.asynccontextmanager
-async def client(**options: Any) -> AsyncIterator[SimpleAsyncHTTPClient]:
+def client(**options: Any) -> contextlib.AbstractAsyncContextManager[SimpleAsyncHTTPClient]:
     """A client that must leave nothing behind: no call, no socket, no task."""
+    return checked(SimpleAsyncHTTPClient(force_instance=True, **options))
+
+
+@contextlib.asynccontextmanager
+async def checked(made: SimpleAsyncHTTPClient) -> AsyncIterator[SimpleAsyncHTTPClient]:
+    """`client` for one that is there already."""
     before = asyncio.all_tasks()
-    made = SimpleAsyncHTTPClient(force_instance=True, **options)
     try:
         yield made
     finally:
@@ -203,6 +205,16 @@ async def client(**options: Any) -> AsyncIterator[SimpleAsyncHTTPClient]:
 def _servers() -> set[asyncio.Task[Any]]:
     """The tasks of test servers."""
     return {task for task in asyncio.all_tasks() if "Server._serve" in repr(task.get_coro())}
+
+
+async def end(tasks: set[asyncio.Task[Any]]) -> None:
+    """Cancel the tasks of a server, those included that have not begun yet, and wait for them."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+        running = list(tasks)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
 
 async def soon(condition: Callable[[], Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.client.scripted import Peer, Server, client
+from tests.client.scripted import Peer, Server, client, end
 from tests.unit.loops import Run, run
 from whirlwind.simple_httpclient import HTTPStreamClosedError, HTTPTimeoutError
 
@@ -33,9 +33,7 @@ class Weather:
 
     async def __aexit__(self, *exc_info: object) -> None:
         self.server.close()
-        for task in list(self.tasks):
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await end(self.tasks)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -300,13 +300,13 @@ class TestRequest:
 
             async def produce(write: Any) -> None:
                 nonlocal written
-                for _ in range(50):
-                    await write(b"x" * 100_000)
+                for _ in range(30):
+                    await write(b"x" * 1_000_000)
                     written += 1
 
             async def slow(peer: Any) -> None:
                 await gate.wait()
-                assert await peer.read_chunked() == b"x" * 5_000_000
+                assert await peer.read_chunked() == b"x" * 30_000_000
                 await peer.send(OK)
 
             async with Server(b"") as server, client() as c:
@@ -322,7 +322,7 @@ class TestRequest:
                 while written != before:
                     before = written
                     await asyncio.sleep(0.05)
-                assert written < 50
+                assert written < 30
                 gate.set()
                 assert (await pending).code == 200
 
@@ -1064,7 +1064,8 @@ class TestClient:
                 for gate in gates:
                     gate.set()
                 found = await asyncio.gather(*pending)
-                assert [request.target for request in server.requests] == ["/0", "/1", "/2", "/3"]
+                targets = [request.target for request in server.requests]
+                assert (set(targets[:2]), set(targets[2:])) == ({"/0", "/1"}, {"/2", "/3"})
                 assert len(server.peers) == 2
                 assert found[3].time_info["queue"] > 0
                 assert not c.queue

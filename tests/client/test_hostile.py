@@ -85,8 +85,10 @@ class TestCuts:
 class TestLies:
     def test_a_body_that_is_shorter_than_announced(self, run: Run) -> None:
         async def main() -> None:
-            async with Server([response(b"abc", "Content-Length: 5", length=False)]) as server:
+            short = response(b"abc", "Content-Length: 5", length=False)
+            async with Server(OK, [short]) as server:
                 async with client() as c:
+                    await c.fetch(server.url())
                     with pytest.raises(HTTPTimeoutError):
                         await c.fetch(server.url(), request_timeout=0.05)
                     await server.peers[0].closed.wait()

@@ -160,7 +160,7 @@ class TestTunnels:
                 with pytest.raises(HTTPProxyError, match="closed"):
                     await c.fetch("https://one.test/", **through(proxy))
                 with pytest.raises(HTTPTimeoutError) as caught:
-                    await c.fetch("https://one.test/", **through(proxy, connect_timeout=0.05))
+                    await c.fetch("https://one.test/", **through(proxy, connect_timeout=0.4))
                 expected = "Timeout while connecting to one.test:443 through a proxy"
                 assert (str(caught.value), caught.value.phase) == (expected, "proxy")
                 await proxy.peers[1].closed.wait()

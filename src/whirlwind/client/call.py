@@ -41,6 +41,10 @@ class Call(Outgoing):
     :arg callback: called once, with the response or what stands for it.
 
     :ivar deadline: float, when `expire` is to be called, on the monotonic clock.
+    :ivar read_timeout: float, seconds that the server may be silent when it is its turn.
+    :ivar write_timeout: float, seconds that it may take nothing of a request that waits to be sent.
+    :ivar watched: bool, whether `heard`, `blocked` and `wrote` are to be called.
+    :ivar max_body_size: int, bytes of the response's body.
     :ivar pieces: list of bytes, the body where nothing is to be done with it but keep it; None
         where it goes through `body_received`.
     """
@@ -48,10 +52,20 @@ class Call(Outgoing):
     # Where a call starts; most of it never changes.
     done = False
     deadline = math.inf
+    read_timeout = math.inf
+    write_timeout = math.inf
+    watched = False
+    #: Whether the limit for the request as a whole is one that somebody set.
+    has_total_limit = False
+    #: Whether a callback of the program has had something of the response.
+    was_delivered = False
     pieces: list[bytes] | None = None
     dial: Dial | None = None
     connection: ClientConnection | None = None
     _ends = math.inf
+    _written = 0
+    _phase = "total"
+    _on_head: Callable[[ResponseHead], None] | None = None
     _queued_at = 0.0
     _redirects = 0
     _following = False
@@ -74,6 +88,7 @@ class Call(Outgoing):
         self, engine: Engine, request: HTTPRequest, callback: Callable[[HTTPResponse], None]
     ) -> None:
         self.engine = engine
+        self.max_body_size = engine.max_body_size
         self.callback = callback
         self._use(request)
         #: What was asked for, before any redirect.
@@ -81,8 +96,16 @@ class Call(Outgoing):
 
     # --- from the queue to the connection -------------------------------------------------------
 
-    def submit(self) -> None:
-        """Begin; what is wrong with the request fails it like anything else."""
+    def submit(
+        self,
+        sink: Callable[[bytes], Any] | None = None,
+        on_head: Callable[[ResponseHead], None] | None = None,
+    ) -> None:
+        """Begin; what is wrong with the request fails it like anything else.
+
+        :arg sink: takes the body instead of the request's ``streaming_callback``.
+        :arg on_head: called when the final response begins.
+        """
         self._started = now = _clock()
         self._started_wall = _wall_clock()
         try:
@@ -93,7 +116,10 @@ class Call(Outgoing):
             return
         raw = self._raw
         default = self._defaults.get
-        self._sink = raw.streaming_callback or default("streaming_callback")
+        if raw.request_timeout is not None:
+            self.has_total_limit = True
+        self._sink = sink or raw.streaming_callback or default("streaming_callback")
+        self._on_head = on_head
         self._header_callback = raw.header_callback or default("header_callback")
         if self._sink is not None or self._header_callback is not None or self.deferred:
             # What the program hears of this call, it hears in the context that it called from.
@@ -104,7 +130,11 @@ class Call(Outgoing):
             self._dispatch(now)
         else:
             self._queued_at = now
-            self._set_deadline(now + min(self.connect_timeout, self.request_timeout), now)
+            self._set_deadline(now + self.queue_limit(), now)
+
+    def queue_limit(self) -> float:
+        """Seconds that the call may wait in the queue."""
+        return min(self.connect_timeout, self.request_timeout)
 
     def start(self) -> None:
         """The engine has a place for this call, which was in the queue."""
@@ -126,6 +156,10 @@ class Call(Outgoing):
             self._connecting = engine.connect(self)
         except Exception as error:
             self.fail(error)
+
+    def connecting(self, dial: Dial) -> None:
+        """A connection is being made."""
+        self.dial = dial
 
     def connected(self, connection: ClientConnection) -> None:
         """The connection that was made for this call is there."""
@@ -149,6 +183,8 @@ class Call(Outgoing):
                 self._set_deadline(min(ends, now + limits.CONTINUE_TIMEOUT), now)
             else:
                 self._send_body()
+        elif self.watched and not connection.is_blocked():
+            self.heard()
 
     def _set_deadline(self, deadline: float, now: float) -> None:
         self.deadline = deadline
@@ -164,8 +200,49 @@ class Call(Outgoing):
             self.fail(HTTPTimeoutError(f"Timeout {self.dial.phase}", self.dial.step))
         elif self.connection is None:
             self.fail(HTTPTimeoutError("Timeout in request queue", "queue"))
-        else:
+        elif now >= self._ends:
             self.fail(HTTPTimeoutError("Timeout during request"))
+        elif self._phase == "read":
+            self.fail(HTTPTimeoutError(f"Timeout while reading from {self.origin.name}", "read"))
+        elif self.connection.left_to_send() < self._written:
+            self.blocked()  # slow, but it moves
+        else:
+            self.fail(HTTPTimeoutError(f"Timeout while writing to {self.origin.name}", "write"))
+
+    # --- waiting for the server, where that has limits of its own ---------------------------------
+
+    def heard(self) -> None:
+        """Something came from the server, or it is its turn now."""
+        self._phase = "read"
+        now = _clock()
+        self._set_deadline(min(self._ends, now + self.read_timeout), now)
+
+    def blocked(self) -> None:
+        """The server has to read before more can be sent."""
+        if self.connection is not None:
+            self._phase = "write"
+            self._written = self.connection.left_to_send()
+            now = _clock()
+            self._set_deadline(min(self._ends, now + self.write_timeout), now)
+
+    def wrote(self) -> None:
+        """The server has taken what was sent, if not all of it."""
+        self.rest()
+        if self.connection is not None and not self.connection.sending:
+            self.heard()
+
+    def lift_limit(self) -> None:
+        """Let the response take as long as it likes, as long as the server is not silent."""
+        self._ends = self.deadline = math.inf
+        if not self.watched:
+            self.read_timeout = self.request_timeout
+            self.watched = True
+        self.heard()
+
+    def rest(self) -> None:
+        """It is not the server's turn: only the whole has a limit."""
+        self._phase = "total"
+        self._set_deadline(self._ends, _clock())
 
     # --- the request's body ---------------------------------------------------------------------
 
@@ -183,6 +260,8 @@ class Call(Outgoing):
             connection.sending = False
             if self.body:
                 connection.write(self.body)
+            if self.watched and not connection.is_blocked():
+                self.heard()
             return
         self._producing = self.engine.loop.create_task(
             self._produce(self._producer, connection), context=self._context
@@ -213,9 +292,8 @@ class Call(Outgoing):
             self._producing = None
             connection.sending = False
             connection.write(last)
-
-    def wrote(self) -> None:
-        """The server has taken what was sent."""
+            if self.watched and not connection.is_blocked():
+                self.heard()
 
     # --- the response ---------------------------------------------------------------------------
 
@@ -252,6 +330,8 @@ class Call(Outgoing):
             self._collected = []
             if self._decoder is None:
                 self.pieces = self._collected
+        if self._on_head is not None:
+            self._on_head(head)
 
     def _is_followed(self, head: ResponseHead) -> bool:
         return (
@@ -275,6 +355,7 @@ class Call(Outgoing):
         lines.append("\r\n")
         context = self._context
         assert context is not None
+        self.was_delivered = head.status >= 200
         for line in lines:
             context.run(callback, line)
 
@@ -284,7 +365,7 @@ class Call(Outgoing):
         :returns: None, or an awaitable: no more is read before it is done.
         """
         if self._decoder is not None:
-            self._backlog = self._decoder.decode(chunk, self.engine.max_body_size)
+            self._backlog = self._decoder.decode(chunk, self.max_body_size)
             return self.more()
         return self._deliver(chunk)
 
@@ -306,12 +387,27 @@ class Call(Outgoing):
             if self._discarded > limits.MAX_DISCARD:
                 self._skip_body()
         elif self._sink is not None:
+            self.was_delivered = True
             context = self._context
             assert context is not None
             result = context.run(self._sink, chunk)
             if result is not None and inspect.isawaitable(result):
                 return result
         return None
+
+    @property
+    def headers(self) -> HTTPHeaders | None:
+        """The header fields where they are not those that were received."""
+        return self._headers
+
+    def times(self) -> tuple[float, float, dict[str, float]]:
+        """When the call began, how long it has taken, and its parts, for an `HTTPResponse`."""
+        started = self._started
+        took = _clock() - started
+        parts = {"starttransfer": self._first_byte - started, "total": took}
+        if self._queued_at:
+            parts["queue"] = started - self._queued_at
+        return self._started_wall, took, parts
 
     def body_ended(self) -> None:
         """The response is complete.
@@ -341,14 +437,7 @@ class Call(Outgoing):
         pieces = self._collected
         if pieces:
             body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        started = self._started
-        took = now - started
-        times = {"starttransfer": self._first_byte - started, "total": took}
-        if self._queued_at:
-            times["queue"] = started - self._queued_at
-        response = make_response(
-            self.original, self._response, body, self.url, self._started_wall, took, times
-        )
+        response = make_response(self.original, self._response, body, self.url, *self.times())
         if self._headers is not None:
             response.headers = self._headers
         if connection.parser.trailers:

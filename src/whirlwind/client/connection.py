@@ -67,6 +67,7 @@ class ClientConnection(asyncio.Protocol):
         self._eof = False
         self._blocked = False
         self._room: asyncio.Future[None] | None = None
+        self._gone: asyncio.Future[None] | None = None
 
     # --- asyncio protocol -----------------------------------------------------------------------
 
@@ -81,6 +82,8 @@ class ClientConnection(asyncio.Protocol):
             self.abort()
             return
         self.silent = False
+        if self.call.watched:
+            self.call.heard()
         self.parser.receive(data)
         if not self._waiting:
             self._advance()
@@ -102,6 +105,8 @@ class ClientConnection(asyncio.Protocol):
         """The connection is gone, whoever ended it."""
         self.closed = True
         self.engine.forget(self)
+        if self._gone is not None:
+            self._gone.set_result(None)
         room, self._room = self._room, None
         if room is not None and not room.done():
             room.set_exception(StreamClosedError(error))
@@ -112,6 +117,8 @@ class ClientConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The transport's buffer is over its high-water mark."""
         self._blocked = True
+        if self.call is not None and self.call.watched:
+            self.call.blocked()
 
     def resume_writing(self) -> None:
         """The transport's buffer is below its low-water mark."""
@@ -119,7 +126,7 @@ class ClientConnection(asyncio.Protocol):
         room, self._room = self._room, None
         if room is not None:
             future_set_result_unless_cancelled(room, None)
-        if self.call is not None:
+        if self.call is not None and self.call.watched:
             self.call.wrote()
 
     # --- requests -------------------------------------------------------------------------------
@@ -131,6 +138,7 @@ class ClientConnection(asyncio.Protocol):
         self._head_done = False
         parser = self.parser
         parser.expect(call.method)
+        parser.max_body_size = call.max_body_size
         body = call.body
         if call.deferred:
             self.sending = True
@@ -163,6 +171,13 @@ class ClientConnection(asyncio.Protocol):
         if self._room is None:
             self._room = loop.create_future()
         return asyncio.shield(self._room)
+
+    def left_to_send(self) -> int:
+        """Bytes that wait for the server to read."""
+        if self.closed:
+            return 0
+        left: int = self.transport.get_write_buffer_size()
+        return left
 
     def is_blocked(self) -> bool:
         """Whether the server has to read before more should be sent."""
@@ -227,6 +242,8 @@ class ClientConnection(asyncio.Protocol):
     def _wait_for(self, call: Call, waiting: Awaitable[Any]) -> None:
         self._waiting = True
         self._pause_reading()
+        if call.watched:
+            call.rest()
         task = asyncio.ensure_future(_await(waiting), loop=self.engine.loop)
         task.add_done_callback(lambda done: self._ready(call, done))
 
@@ -251,6 +268,8 @@ class ClientConnection(asyncio.Protocol):
         if waiting is not None:
             self._wait_for(call, waiting)
             return
+        if call.watched:
+            call.heard()
         self._resume_reading()
         self._advance()
         if (self._eof or self.closed) and self.call is call and not self._waiting:
@@ -313,6 +332,14 @@ class ClientConnection(asyncio.Protocol):
         self.parser.close()
         if self.transport is not None and not self.closed:
             self.transport.abort()
+
+    def gone(self) -> asyncio.Future[None]:
+        """A future that is done when the connection has closed."""
+        if self._gone is None:
+            self._gone = self.engine.loop.create_future()
+            if self.closed:
+                self._gone.set_result(None)
+        return self._gone
 
     def is_usable(self) -> bool:
         """Whether an idle connection can take a call, as far as this side knows."""

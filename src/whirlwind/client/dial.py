@@ -38,7 +38,8 @@ class Dial(Connector[socket.socket]):
         self._family = socket.AF_UNSPEC
         if call.setting("allow_ipv6") is False:
             self._family = socket.AF_INET
-        self.step = "connect"
+        self.step = "resolve"
+        self.phase = f"while resolving {call.origin.host}"
 
     async def open(self, sock: socket.socket, address: Any) -> socket.socket:
         try:

@@ -28,6 +28,7 @@ from whirlwind.protocol import limits
 
 if TYPE_CHECKING:
     from whirlwind.client.call import Call
+    from whirlwind.client.waiting import FairLine
     from whirlwind.ioloop import IOLoop
     from whirlwind.netutil import Resolver
 
@@ -68,7 +69,9 @@ class Engine:
         self.pool = Pool(max(limits.MAX_IDLE_CONNECTIONS, max_clients), limits.CLIENT_IDLE_TIMEOUT)
         self.closed = False
         #: Calls that wait for others to end.
-        self.queue: collections.deque[Call] = collections.deque()
+        self.queue: collections.deque[Call] | FairLine = collections.deque()
+        #: The queue, where it is not simply first come, first served.
+        self.fair: FairLine | None = None
         self.active: set[Call] = set()
         self.connections: set[ClientConnection] = set()
         # What is shared by all requests must not keep, or see, the context variables of one.
@@ -86,16 +89,24 @@ class Engine:
 
         :returns: whether it may begin; if not, ``start`` is called when it may.
         """
-        if self.queue or len(self.active) >= self.max_clients:
+        if self.queue if self.fair is None else not self.fair.admits(call):
+            good = False
+        else:
+            good = len(self.active) < self.max_clients
+        if not good:
             self.queue.append(call)
             return False
         self.active.add(call)
+        if self.fair is not None:
+            self.fair.began(call)
         return True
 
     def leave(self, call: Call) -> None:
         """A call is over, or will not begin."""
         if call in self.active:
             self.active.discard(call)
+            if self.fair is not None:
+                self.fair.ended(call)
             if self.queue:
                 self._start_queued()
         else:
@@ -109,14 +120,19 @@ class Engine:
     def _start_queued(self) -> None:
         while self.queue and len(self.active) < self.max_clients:
             call = self.queue.popleft()
+            if call is None:
+                return
             self.active.add(call)
+            if self.fair is not None:
+                self.fair.began(call)
             call.start()
 
     # --- connections ----------------------------------------------------------------------------
 
     def connect(self, call: Call) -> asyncio.Task[None]:
         """Make a connection for a call, which hears of it by ``connected`` or ``fail``."""
-        dial = call.dial = Dial(call)
+        dial = Dial(call)
+        call.connecting(dial)
         return self.loop.create_task(self._connect(call, dial), context=self._context)
 
     async def _connect(self, call: Call, dial: Dial) -> None:
@@ -211,6 +227,11 @@ class Engine:
             self.loop.call_soon_threadsafe(self.close_idle)
         else:
             self.close_idle()
+
+    async def closed_connections(self) -> None:
+        """Wait until every connection has closed."""
+        while self.connections:
+            await asyncio.wait([connection.gone() for connection in self.connections])
 
     def abort(self) -> None:
         """Close every connection at once."""

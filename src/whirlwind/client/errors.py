@@ -11,8 +11,8 @@ from whirlwind.httpclient.response import HTTPClientError
 class HTTPTimeoutError(HTTPClientError):
     """The time for a request, or for a part of it, ran out (Tornado 5.1). The code is 599.
 
-    :ivar phase: str, what took so long: ``queue``, ``resolve``, ``connect``, ``tls``, ``write``,
-        ``read``, or ``total`` for the request as a whole.
+    :ivar phase: str, what took so long: ``queue``, ``resolve``, ``connect``, ``proxy``, ``tls``,
+        ``write``, ``read``, or ``total`` for the request as a whole.
     """
 
     def __init__(self, message: str | None, phase: str = "total") -> None:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 _WITH_BODY: Final = frozenset(("POST", "PUT", "PATCH"))
 # RFC 9110 section 9.2.2: sending one of these twice does what sending it once does.
 _IDEMPOTENT: Final = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))
-#: The content codings that are asked for and undone, as `HTTPRequest.decompress_response` has it.
-_CODINGS: Final = ("gzip",)
 
 
 class Outgoing:
@@ -56,6 +54,10 @@ class Outgoing:
     body: bytes | None = None
     deferred = False
     keep_alive = True
+    #: The content codings that are asked for and undone.
+    offered: tuple[str, ...] = ("gzip",)
+    #: Whether `own_fields` is to be asked.
+    has_own_fields = False
     #: Seconds; infinite for no limit.
     connect_timeout = math.inf
     request_timeout = math.inf
@@ -115,11 +117,9 @@ class Outgoing:
         ) or math.inf
         agent = raw.user_agent or default("user_agent") or heads.user_agent()
         decompress = raw.decompress_response
-        self._codings = (
-            _CODINGS
-            if (default("decompress_response") if decompress is None else decompress)
-            else ()
-        )
+        if decompress is None:
+            decompress = default("decompress_response")
+        self._codings = self.offered if decompress else ()
         if raw.proxy_host is not None or default("proxy_host") is not None:
             self.proxy = self._named_proxy()
         else:
@@ -128,6 +128,7 @@ class Outgoing:
         if (
             method == "GET"
             and self.proxy is None
+            and not self.has_own_fields
             and raw._headers is None
             and raw._body is None
             and raw.body_producer is None
@@ -143,6 +144,12 @@ class Outgoing:
     def default_proxy(self) -> Proxy | None:
         """The proxy of a request that names none."""
         return None
+
+    def own_fields(self, fields: HTTPHeaders | None, ours: dict[str, str | None]) -> None:
+        """Add fields of the client's own to ``ours``.
+
+        :arg fields: those of the request.
+        """
 
     def _named_proxy(self) -> Proxy | None:
         setting = self.setting
@@ -228,6 +235,8 @@ class Outgoing:
                 target = f"http://{self.origin.field}{target}"
                 if self.proxy.authorization is not None:
                     ours["Proxy-Authorization"] = self.proxy.authorization
+        if self.has_own_fields:
+            self.own_fields(fields, ours)
         self._prepare_body(fields, ours)
         if self.method == "POST" and (fields is None or "Content-Type" not in fields):
             ours["Content-Type"] = "application/x-www-form-urlencoded"

@@ -12,7 +12,7 @@ from whirlwind.httpclient.request import HTTPRequest, _RequestProxy
 from whirlwind.httpclient.response import HTTPResponse
 from whirlwind.httputil import HTTPHeaders
 from whirlwind.ioloop import IOLoop
-from whirlwind.util import Configurable
+from whirlwind.util import Configurable, is_finalizing
 
 
 class HTTPClient:
@@ -51,7 +51,12 @@ class HTTPClient:
         self._closed = False
 
     def __del__(self) -> None:
-        self.close()
+        try:
+            self.close()
+        except Exception:
+            # At the end of the interpreter, what closing needs may be gone already.
+            if not is_finalizing():
+                raise
 
     def close(self) -> None:
         """Close connections and loop; the client cannot be used any more."""

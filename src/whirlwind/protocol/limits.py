@@ -30,6 +30,8 @@ MAX_INTERIM_RESPONSES: Final = 10
 
 #: Bytes of a request body, and of what a connection buffers (Tornado: 100 MiB for both).
 MAX_BODY_SIZE: Final = 104857600
+#: Bytes of a body that somebody else sees to; still fits a signed 64-bit offset.
+UNLIMITED: Final = 2**62
 #: Bytes handed to a streaming receiver at once (Tornado: 64 KiB).
 CHUNK_SIZE: Final = 65536
 #: Bytes of the next pipelined requests kept while one is being answered; then reading pauses.
@@ -100,6 +102,12 @@ CLIENT_UNSAFE_IDLE: Final = 2.0
 #: Seconds to wait for ``100 Continue`` before the body is sent anyway (RFC 9110 section 10.1.1;
 #: curl: 1).
 CONTINUE_TIMEOUT: Final = 1.0
+#: Bytes of a streamed response that are kept while the program does not read; then reading pauses.
+STREAM_RESPONSE_BUFFER: Final = 262144
+#: Bytes of one line of a streamed response.
+MAX_STREAMED_LINE: Final = 1048576
+#: Cookies that a client keeps, over all hosts (RFC 6265 section 6.1: 3000).
+MAX_KEPT_COOKIES: Final = 3000
 #: Seconds for a TLS peer to confirm that the connection ends.
 TLS_SHUTDOWN_TIMEOUT: Final = 2.0
 #: Bytes of a body that are joined to the head and sent with it; copying them costs less than a
