@@ -1,14 +1,14 @@
 """Form bodies: ``application/x-www-form-urlencoded`` and ``multipart/form-data``."""
 
-import binascii
 import dataclasses
 from collections.abc import Iterator
-from typing import AnyStr, Final
+from typing import Any, AnyStr, Final
 
 from whirlwind._public import claim
 from whirlwind.escape import parse_qs_bytes
 from whirlwind.httputil.headers import HTTPHeaders
 from whirlwind.httputil.parameters import HTTP_WHITESPACE, _parse_header
+from whirlwind.httputil.parts import PartHead
 from whirlwind.protocol import limits, multipart
 from whirlwind.protocol.errors import ProtocolError
 from whirlwind.util import ObjectDict
@@ -103,20 +103,16 @@ def parse_body_arguments(
     :arg config: `ParseBodyConfig`; the process's own when None.
     :raises HTTPInputError: the form is malformed or over a limit; nothing has been added then.
     """
-    media_type = content_type.partition(";")[0].strip(HTTP_WHITESPACE).lower()
-    if media_type not in (_URLENCODED, _MULTIPART):
+    kind = media_type(content_type)
+    if kind not in (_URLENCODED, _MULTIPART):
         return
     if headers is not None and "Content-Encoding" in headers:
         raise ProtocolError(400, "Unsupported Content-Encoding")
     if config is None:
         config = _DEFAULT_PARSE_BODY_CONFIG
-    if media_type == _MULTIPART:
-        boundary = _parse_header(content_type)[1].get("boundary")
-        if not boundary:
-            raise ProtocolError(400, "Invalid multipart/form-data: multipart boundary not found")
-        parse_multipart_form_data(
-            boundary.encode("utf-8", "replace"), body, arguments, files, config=config.multipart
-        )
+    boundary = boundary_of(content_type)
+    if boundary is not None:
+        parse_multipart_form_data(boundary, body, arguments, files, config=config.multipart)
         return
     try:
         found = parse_qs_bytes(
@@ -145,94 +141,69 @@ def parse_multipart_form_data(
     :arg config: `ParseMultipartConfig`; the process's own when None.
     :raises HTTPInputError: the body is malformed or over a limit; nothing has been added then.
     """
+    parts: list[tuple[PartHead, bytes]] = []
+    pieces: list[bytes] = []
+    head: Any = None
+    try:
+        parser = multipart_parser(boundary, config)
+        for kind, value in parser.feed(bytes(data)):
+            if kind == multipart.PART:
+                head = PartHead(value)  # type: ignore[arg-type]
+                pieces = []
+            elif kind == multipart.DATA:
+                pieces.append(value)  # type: ignore[arg-type]
+            elif kind == multipart.PART_END:
+                body = b"".join(pieces)
+                decoder = head.decoder()
+                if decoder is not None:
+                    body = decoder.decode(body) + decoder.finish()
+                parts.append((head, body))
+        parser.finish()
+    except ProtocolError as error:
+        raise ProtocolError(error.code, f"Invalid multipart/form-data: {error.reason}") from None
+    for head, body in parts:
+        if head.filename:
+            file = HTTPFile(filename=head.filename, body=body, content_type=head.content_type)
+            files.setdefault(head.name, []).append(file)
+        else:
+            arguments.setdefault(head.name, []).append(body)
+
+
+def multipart_parser(
+    boundary: bytes, config: ParseMultipartConfig | None = None
+) -> multipart.MultipartParser:
+    """A parser for a ``multipart/form-data`` body.
+
+    :arg boundary: bytes, the ``boundary`` parameter of the Content-Type, perhaps in quotes.
+    :arg config: `ParseMultipartConfig`; the process's own when None.
+    :raises ProtocolError: the boundary is none, or such bodies are not accepted.
+    """
     if config is None:
         config = _DEFAULT_PARSE_BODY_CONFIG.multipart
     if not config.enabled:
         raise ProtocolError(400, "multipart/form-data parsing is disabled")
     if len(boundary) >= 2 and boundary.startswith(b'"') and boundary.endswith(b'"'):
         boundary = boundary[1:-1]
-    parts: list[_Part] = []
-    try:
-        parser = multipart.MultipartParser(
-            boundary, config.max_parts - 1, config.max_part_header_size
-        )
-        pieces: list[bytes] = []
-        for kind, value in parser.feed(bytes(data)):
-            if kind == multipart.PART:
-                assert isinstance(value, list)
-                parts.append(_Part(value))
-                pieces = []
-            elif kind == multipart.DATA:
-                assert isinstance(value, bytes)
-                pieces.append(value)
-            elif kind == multipart.PART_END:
-                parts[-1].take_body(b"".join(pieces))
-        parser.finish()
-    except ProtocolError as error:
-        raise ProtocolError(error.code, f"Invalid multipart/form-data: {error.reason}") from None
-    for part in parts:
-        if part.filename:
-            file = HTTPFile(filename=part.filename, body=part.body, content_type=part.content_type)
-            files.setdefault(part.name, []).append(file)
-        else:
-            arguments.setdefault(part.name, []).append(part.body)
+    return multipart.MultipartParser(boundary, config.max_parts - 1, config.max_part_header_size)
 
 
-class _Part:
-    """One field of a form: what its header says (RFC 7578 section 4), and its body."""
+def boundary_of(content_type: str) -> bytes | None:
+    """The boundary that a Content-Type of ``multipart/form-data`` names.
 
-    __slots__ = ("body", "content_type", "encoding", "filename", "name")
-
-    def __init__(self, fields: multipart.Fields) -> None:
-        """
-        :raises ProtocolError: there is not exactly one Content-Disposition, or it does not say
-            ``form-data`` and a name.
-        """
-        self.body = b""
-        self.content_type = "application/unknown"
-        self.encoding = b""
-        disposition = None
-        for name, value in fields:
-            name = name.lower()
-            if name == b"content-disposition":
-                if disposition is not None:
-                    raise ProtocolError(400, "part with more than one Content-Disposition")
-                disposition = _text(value)
-            elif name == b"content-type":
-                self.content_type = _text(value)
-            elif name == b"content-transfer-encoding":
-                self.encoding = value.lower()
-        if disposition is None:
-            raise ProtocolError(400, "part without Content-Disposition")
-        kind, parameters = _parse_header(disposition)
-        if kind.lower() != "form-data":
-            raise ProtocolError(400, "part with a Content-Disposition other than form-data")
-        self.name = parameters.get("name", "")
-        if not self.name:
-            raise ProtocolError(400, "part without a name")
-        self.filename = parameters.get("filename", "")
-
-    def take_body(self, body: bytes) -> None:
-        """Keep the body, decoded (RFC 2045 section 6); RFC 7578 section 4.7 leaves that possible.
-
-        :raises ProtocolError: it is not in the encoding that the header names.
-        """
-        if self.encoding == b"base64":
-            try:
-                body = binascii.a2b_base64(body.translate(None, b"\r\n\t "), strict_mode=True)
-            except binascii.Error:
-                raise ProtocolError(400, "part that is not in base64 as it says") from None
-        elif self.encoding == b"quoted-printable":
-            body = binascii.a2b_qp(body)
-        self.body = body
+    :returns: bytes; None for another type.
+    :raises ProtocolError: it names none.
+    """
+    if media_type(content_type) != _MULTIPART:
+        return None
+    boundary = _parse_header(content_type)[1].get("boundary")
+    if not boundary:
+        raise ProtocolError(400, "Invalid multipart/form-data: multipart boundary not found")
+    return boundary.encode("utf-8", "replace")
 
 
-def _text(value: bytes) -> str:
-    try:
-        # RFC 7578 section 5.1: names are UTF-8 in what browsers send.
-        return value.decode("utf-8")
-    except UnicodeDecodeError:
-        raise ProtocolError(400, "part header that is not UTF-8") from None
+def media_type(content_type: str) -> str:
+    """The type and subtype of a Content-Type, in lower case."""
+    return content_type.partition(";")[0].strip(HTTP_WHITESPACE).lower()
 
 
 def qs_to_qsl(qs: dict[str, list[AnyStr]]) -> Iterator[tuple[str, AnyStr]]:

@@ -136,6 +136,12 @@ MAX_PARTS: Final = 99
 MAX_PART_HEAD_SIZE: Final = 10240
 #: Header fields of one part; a browser sends two.
 MAX_PART_FIELDS: Final = 32
+#: Bytes of a streamed part's body that wait for whoever reads the parts; then the client waits.
+MAX_PART_BUFFER: Final = 262144
+#: Bytes of a part that are read into memory when nothing else is said; a page of text has 3000.
+MAX_PART_IN_MEMORY: Final = 1048576
+#: Bytes of a part that are written to a file in one go, by a thread.
+PART_WRITE_SIZE: Final = 262144
 #: Cookies read from one request. Browsers keep at most 180 for a site; a 64 KiB head of two-byte
 #: cookies would make 20 000 objects.
 MAX_COOKIES: Final = 1000
