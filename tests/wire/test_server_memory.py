@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import ssl
 import weakref
 
 import pytest
 
 from .raw import build, wait_until
 from .server import Logs, httputil, web
+from .test_server_lifecycle import CERTIFICATE
 
 REFERENCES: list[tuple[str, weakref.ref]] = []
 
@@ -169,6 +171,28 @@ def test_a_request_is_freed_when_the_client_left_and_the_handler_ended(serve, lo
     logs.clear()
     wait_until(lambda: not alive(), "the end of the request")
     del Waiting.gate
+
+
+class Detaching(Remembering):
+    async def get(self):
+        stream = self.detach()
+        for name in ("_feed", "_link"):  # what a stream over TLS reads from
+            if hasattr(stream, name):
+                REFERENCES.append((name, weakref.ref(getattr(stream, name))))
+        REFERENCES.append(("stream", weakref.ref(stream)))
+        await stream.write(b"mine")
+        stream.close()
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "TLS"])
+def test_a_request_is_freed_whose_connection_was_detached(serve, logs, secure):
+    server = serve(Detaching, **({"ssl_options": CERTIFICATE} if secure else {}))
+    context = ssl.create_default_context(cafile=CERTIFICATE["certfile"]) if secure else None
+    with server.connect(context=context) as connection:
+        connection.send(build())
+        assert connection.sock.recv(4) == b"mine"
+        server.turn()
+    wait_until(lambda: not alive(), f"the end of {alive()}")
 
 
 @pytest.mark.parametrize("how", ["close", "abort"])

@@ -107,8 +107,9 @@ class _Feed(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self.ended = True
         self.error = error
-        self.link.notify_reader()
-        self.link.notify_writer()
+        link, self.link = self.link, None  # it refers to this: nothing more will come
+        link.notify_reader()
+        link.notify_writer()
 
     def pause_writing(self) -> None:
         self.blocked = True

@@ -372,6 +372,9 @@ class Exchange(ExchangeBase, HTTPConnection):
         conn: Any = self.conn
         stream = conn.detach()
         self._state = _FINISHED
+        view = self._view
+        self.release()
+        self._view = view  # whoever detached through it goes on with it
         return stream
 
     def tls_object(self) -> Any:
