@@ -342,10 +342,10 @@ def convert_yielded(yielded: _Yieldable) -> Future[Any]:
     if isinstance(yielded, (list, dict)):
         return multi(yielded)
     if inspect.isawaitable(yielded):
-        loop = running_loop()
-        if loop is None:
-            loop = IOLoop.current().asyncio_loop
-        return asyncio.ensure_future(yielded, loop=loop)
+        io_loop = IOLoop.current()
+        task = asyncio.ensure_future(yielded, loop=io_loop.asyncio_loop)
+        io_loop._keep(task)
+        return task
     raise BadYieldError(f"yielded unknown object {yielded!r}")
 
 

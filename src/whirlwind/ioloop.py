@@ -391,13 +391,19 @@ class IOLoop(Configurable):
             return
         if future is gen.moment:
             return
-        # asyncio holds tasks weakly: one that waits for what only it knows would be collected.
-        self._unfinished.add(future)
+        self._keep(future)
         self.add_future(future, self._discard_future_result)
 
     def _discard_future_result(self, future: Future[Any]) -> None:
-        self._unfinished.discard(future)
         future.result()
+
+    def _keep(self, future: Any) -> None:
+        """Hold a task, or another future, until it is done.
+
+        asyncio holds tasks weakly: one that waits for what only it knows would be collected.
+        """
+        self._unfinished.add(future)
+        future.add_done_callback(self._unfinished.discard)
 
     def split_fd(self, fd: int | _Selectable) -> tuple[int, int | _Selectable]:
         """The descriptor number of ``fd`` and ``fd`` itself, whichever of both it is."""

@@ -18,7 +18,7 @@ import pytest
 from tests.unit.extensions import build
 from tests.unit.loops import Run, run
 from whirlwind import gen
-from whirlwind.ioloop import IOLoop
+from whirlwind.ioloop import IOLoop, PeriodicCallback
 
 __all__ = ["run"]
 
@@ -407,6 +407,39 @@ def test_moment_is_over_wherever_one_can_wait(run: Run, caplog: pytest.LogCaptur
 
     run(main)
     assert not caplog.records
+
+
+def test_coroutines_that_only_they_know_of_are_kept(run: Run) -> None:
+    class Object:
+        pass
+
+    async def main() -> None:
+        async def forever(thing: object) -> None:
+            await asyncio.Event().wait()
+
+        def count(thing: object) -> asyncio.Future[None]:
+            return gen.convert_yielded(forever(thing))
+
+        loop = IOLoop.current()
+        periodic = PeriodicCallback(lambda: count(hold("periodic")), 1)
+        periodic.start()
+        loop.add_future(count(hold("future")), print)
+        gen.multi([forever(hold("multi"))])
+        loop.add_callback(lambda: count(hold("callback")))
+        while len(held) < 4:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        periodic.stop()
+        gc.collect()
+        assert all(reference() is not None for reference in held.values())
+
+    def hold(name: str) -> object:
+        thing = Object()
+        held[name] = weakref.ref(thing)
+        return thing
+
+    held: dict[str, weakref.ref[Object]] = {}
+    run(main)
 
 
 def test_cancelled_futures_inside(run: Run) -> None:

@@ -97,7 +97,7 @@ class BaseAsyncIOLoop(IOLoop):
             link.close()
             if all_fds and stream is not None:
                 stream.close_fd()
-        for future in self._unfinished:
+        for future in list(self._unfinished):
             _drop_silently(future)
         self._unfinished.clear()
         IOLoop._ioloop_for_asyncio.pop(self.asyncio_loop, None)
