@@ -532,6 +532,30 @@ def test_close_callback_with_data_in_between(run: Run) -> None:
     run(main)
 
 
+@pytest.mark.parametrize("buffered", [b"", b"abc\n"])
+def test_reads_that_make_no_sense_leave_the_stream_alone(run: Run, buffered: bytes) -> None:
+    async def main() -> None:
+        writer, reader = stream_pair()
+        await writer.write(b"x" + buffered)
+        assert await reader.read_bytes(1) == b"x"
+        wrong: Any
+        for wrong in ("\n", 1, None):
+            with pytest.raises(TypeError):
+                reader.read_until(wrong)
+            with pytest.raises(TypeError):
+                reader.read_until_regex(wrong)
+        for wrong in (1.5, "1", None):
+            with pytest.raises(TypeError):
+                reader.read_bytes(wrong)
+        await writer.write(b"abc\n")
+        delimiter: Any = bytearray(b"c\n")
+        assert await reader.read_until(delimiter) == b"abc\n"
+        writer.close()
+        reader.close()
+
+    run(main)
+
+
 def test_one_read_at_a_time(run: Run) -> None:
     async def main() -> None:
         writer, reader = stream_pair()

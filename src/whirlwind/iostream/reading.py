@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -99,6 +100,8 @@ class Reading:
             not end within that many bytes.
         """
         compiled = re.compile(regex)
+        if not isinstance(compiled.pattern, bytes):
+            raise TypeError(f"read_until_regex needs an expression for bytes, not {regex!r}")
         future = self._begin_read(REGEX)
         self._read_regex = compiled
         self._read_max = max_bytes
@@ -115,6 +118,8 @@ class Reading:
             end = self._read_buffer.find(delimiter) + len(delimiter)
             if end >= len(delimiter) and (max_bytes is None or end <= max_bytes):
                 return self._serve(end)
+        if type(delimiter) is not bytes:
+            delimiter = bytes(memoryview(delimiter))
         future = self._begin_read(DELIMITER)
         self._read_delimiter = delimiter
         self._read_max = max_bytes
@@ -133,6 +138,7 @@ class Reading:
                 return self._serve(num_bytes)
             if partial:
                 return self._serve(size)
+        num_bytes = operator.index(num_bytes)
         future = self._begin_read(PARTIAL if partial else BYTES)
         self._read_size = num_bytes
         if (
