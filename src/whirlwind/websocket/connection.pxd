@@ -19,6 +19,8 @@ cdef class WebSocketConnection(FrameSender):
     cdef public object close_reason
     cdef object _owner
     cdef object _context
+    cdef object _run
+    cdef object _step
     cdef object _waiting
     cdef object _closed_waiter
     cdef object _close_callbacks

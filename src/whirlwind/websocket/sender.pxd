@@ -5,7 +5,7 @@ cimport whirlwind.protocol.masking as masking
 from whirlwind.server.hub cimport Hub
 from whirlwind.server.outlet cimport Outlet
 
-cdef int _KEYS
+cdef int _KEYS, _MAX_UNYIELDING
 
 
 cdef class FrameSender(Outlet):
@@ -23,6 +23,7 @@ cdef class FrameSender(Outlet):
     @cython.locals(first=int, packed=bytes)
     cpdef bytes encode_message(self, object message, bint binary)
     cpdef bytes encode(self, int first, bytes payload)
+    cpdef object abort(self)
     cpdef object gone_error(self, object error)
     cpdef bint is_closing(self)
     cpdef Py_ssize_t unsent(self) except -1
