@@ -858,12 +858,8 @@ def test_any_pong_is_an_answer_in_time(put: Callable[..., ServerThread], seen: l
             assert one.opcode == PING
 
 
-def test_ping_settings(
-    put: Callable[..., ServerThread], seen: list[Any], logs: Logs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from whirlwind.websocket import protocol
-
-    monkeypatch.setattr(protocol, "_warned", False)
+def test_ping_settings(put: Callable[..., ServerThread], seen: list[Any], logs: Logs) -> None:
+    websocket.de_dupe_gen_log.cache_clear()
     server = put(Sending, websocket_ping_interval=10, websocket_ping_timeout=30)
     with Peer(server), Peer(server):
         wait_for(lambda: len(seen) == 2)

@@ -20,7 +20,7 @@ from whirlwind.httputil import HTTPHeaders
 from whirlwind.log import app_log
 from whirlwind.protocol import limits, scan
 from whirlwind.protocol.codings import Decoder, decoder_for
-from whirlwind.protocol.errors import HTTPOutputError
+from whirlwind.protocol.errors import HTTPOutputError, ProtocolError
 
 if TYPE_CHECKING:
     from whirlwind.client.connection import ClientConnection
@@ -305,6 +305,13 @@ class Call(Outgoing):
             headers = HTTPHeaders()
             headers.load(head.raw)
             self._announce(self._header_callback, head, headers)
+
+    def upgraded(self, head: ResponseHead, connection: ClientConnection) -> None:
+        """A 101 response: from here on the connection speaks another protocol.
+
+        :raises ProtocolError: nobody has asked for that.
+        """
+        raise ProtocolError(400, "Unexpected 101 response")
 
     def head_received(self, head: ResponseHead) -> None:
         """The final response begins."""

@@ -219,7 +219,7 @@ class ClientConnection(asyncio.Protocol):
             self._head_done = True
             call.head_received(head)
         elif head.status == 101:
-            raise ProtocolError(400, "Unexpected 101 response")
+            call.upgraded(head, self)
         else:
             call.interim_received(head)
 
@@ -276,6 +276,21 @@ class ClientConnection(asyncio.Protocol):
             self._cut(None)
 
     # --- ending ---------------------------------------------------------------------------------
+
+    def hand_over(self) -> bytes:
+        """Give up the transport: another protocol has it from now on.
+
+        Whose that is calls `handed_over_lost` at the end; until then the engine can abort it.
+
+        :returns: the bytes that came after the response.
+        """
+        self.call = None
+        return self.parser.take_rest()
+
+    def handed_over_lost(self) -> None:
+        """The transport that was given up is closed."""
+        self.closed = True
+        self.engine.forget(self)
 
     def _refuse(self, error: ProtocolError) -> None:
         """What came is no response."""

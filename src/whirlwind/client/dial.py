@@ -92,7 +92,7 @@ class Dial(Connector[socket.socket]):
         context = None
         if proxy.scheme == "https":
             context = self._call.engine.proxy_context or _client_ssl_defaults()
-        if not origin.tls:
+        if not (origin.tls or self._call.tunnels):
             await self._start(connection, sock, context, proxy.host, proxy.port)
             return
         host = f"[{origin.host}]" if ":" in origin.host else origin.host
@@ -104,6 +104,10 @@ class Dial(Connector[socket.socket]):
             self.step = "proxy"
             self.phase = f"while connecting to {host}:{origin.port} through a proxy"
             await tunnel.opened
+            if not origin.tls:
+                tunnel.transport.set_protocol(connection)
+                connection.connection_made(tunnel.transport)
+                return
             self.step = "tls"
             self.phase = f"during TLS handshake with {origin.host}:{origin.port}"
             transport = await self._loop.start_tls(

@@ -58,6 +58,8 @@ class Outgoing:
     offered: tuple[str, ...] = ("gzip",)
     #: Whether `own_fields` is to be asked.
     has_own_fields = False
+    #: Whether an HTTP proxy is asked for a tunnel even where there is no TLS.
+    tunnels = False
     #: Seconds; infinite for no limit.
     connect_timeout = math.inf
     request_timeout = math.inf
@@ -228,7 +230,7 @@ class Outgoing:
         if self._codings:
             ours["Accept-Encoding"] = ", ".join(self._codings)
         if self.proxy is not None and not self.proxy.is_socks:
-            if self.origin.tls:
+            if self.origin.tls or self.tunnels:
                 # What is for the proxy goes to the proxy, with CONNECT, and no further.
                 ours["Proxy-Authorization"] = None
             else:

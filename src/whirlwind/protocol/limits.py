@@ -198,3 +198,5 @@ COMPRESSOR_IDLE: Final = 10.0
 CLOSE_TIMEOUT: Final = 5.0
 #: Bytes queued for one connection that is slow to read, where nobody has set another limit.
 MAX_QUEUED_BYTES: Final = 1048576
+#: Bytes of a body with which a server may explain why it opens no WebSocket.
+MAX_REFUSAL_BODY: Final = 1048576

@@ -28,6 +28,7 @@ cdef class WebSocketConnection(FrameSender):
     cdef bint _reading
     cdef bint _eof
     cdef bint _ended
+    cdef bint _finished
     cdef bint _resume_due
     cdef long long _dropped
     cdef long long _unsent
@@ -51,6 +52,7 @@ cdef class WebSocketConnection(FrameSender):
     cdef object _receive_close(self)
     cdef object _send_close(self, bytes payload)
     cdef object _end(self)
+    cdef object _finish(self)
     cpdef object set_deadline(self)
     cpdef object close(self, object code=*, object reason=*)
     cpdef object expire(self, double now)

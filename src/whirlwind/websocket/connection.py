@@ -60,6 +60,7 @@ class WebSocketConnection(FrameSender):
     _reading: bool
     _eof: bool
     _ended: bool
+    _finished: bool
     _resume_due: bool
     _dropped: int
     _unsent: int
@@ -161,12 +162,22 @@ class WebSocketConnection(FrameSender):
         return self.parser.buffered() > 0 and (self._waiting is not None or self._resume_due)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """The connection is gone, whoever ended it."""
+        """The connection is gone, whoever ended it; what it has brought is still handled."""
         self.fail(error)
-        self._ended = True
         self.deadline = self.write_deadline = 0.0
-        self.parser.close()
         self.hub.forget(self)
+        self._eof = True
+        if self._ended or self.shut or not self.parser.buffered():
+            self._finish()
+        elif self._waiting is None and not self._resume_due:
+            self._go_on()
+
+    def _finish(self) -> None:
+        """Nothing is left to handle of a connection that is gone: say so, and let go of it."""
+        if self._finished:
+            return
+        self._finished = self._ended = True
+        self.parser.close()
         if self.queue is not None:
             self.queue.clear()
         try:
@@ -200,7 +211,7 @@ class WebSocketConnection(FrameSender):
     def _advance(self) -> None:
         """Handle what the parser has until it is used up or something has to be waited for."""
         self.corked = True
-        if not self.masks:
+        if not self.masks and not self.closed:
             self.hub.note_request(self, _wall_clock())
         try:
             self._handle_events()
@@ -306,11 +317,12 @@ class WebSocketConnection(FrameSender):
 
     def _waited(self, future: Any) -> None:
         self._waiting = None
-        good = self._check(future)
-        if self.closed:
-            self.handler = None
-        elif good:
+        if self._check(future):
             self._go_on()
+        elif self.closed:
+            self._finish()
+        if self._finished:
+            self.handler = None
 
     def _resume_soon(self) -> None:
         if not self._resume_due:
@@ -319,17 +331,20 @@ class WebSocketConnection(FrameSender):
 
     def _resume(self) -> None:
         self._resume_due = False
-        if not self.closed and self._waiting is None:
+        if self._waiting is None:
             self._go_on()
 
     def _go_on(self) -> None:
-        if self._ended:
+        if self._finished:
             return
         self._unyielding = 0
-        if self.parser.buffered() or self._eof:
-            self._context.run(self._advance)
+        if not self._ended and (self.parser.buffered() or self._eof):
+            self._run(self._step)
         if self._waiting is None and not self._resume_due:
-            self._resume_reading()
+            if self.closed:
+                self._finish()
+            else:
+                self._resume_reading()
 
     def _handler_failed(self, error: BaseException) -> None:
         """A hook raised: log it, and tell the peer that it is not its fault (RFC 6455: 1011)."""
@@ -353,9 +368,9 @@ class WebSocketConnection(FrameSender):
 
     def _break_off(self, code: int, reason: str) -> None:
         """Say why, and end the connection without waiting for the peer to agree."""
-        if self._ended or self.closed:
+        if self._ended:
             return
-        if not self.close_sent:
+        if not self.close_sent and not self.closed:
             self._send_close(frames.close_payload(code, reason))
         self._end()
 
@@ -404,6 +419,8 @@ class WebSocketConnection(FrameSender):
         self.flush()
         self.shut = True
         self.parser.close()
+        if self.closed:
+            return
         if (
             self._eof
             or self.close_received
@@ -488,7 +505,7 @@ class WebSocketConnection(FrameSender):
             left = self.transport.get_write_buffer_size()
             if left >= self._unsent:
                 gen_log.info("Closing a connection from %s that does not read", self.peer_name())
-                self.transport.abort()
+                self.abort()
                 return
             self._unsent = left
             self.write_deadline = now + self.hub.write_timeout
@@ -496,7 +513,7 @@ class WebSocketConnection(FrameSender):
             return
         if self._close_by:
             self.deadline = 0.0
-            self.transport.abort()
+            self.abort()
             return
         if self._pong_by and now >= self._pong_by:
             self._pong_by = self._next_ping = 0.0
@@ -555,6 +572,7 @@ start_values(
     _reading=False,
     _eof=False,
     _ended=False,
+    _finished=False,
     _resume_due=False,
     _waiting=None,
     _late_pong=None,

@@ -74,7 +74,7 @@ def compression(values: dict[str, Any]) -> extensions.Options:
     return extensions.Options(**known)
 
 
-def check_response(status: int, headers: HTTPHeaders, key: str) -> None:
+def check_response(headers: HTTPHeaders, key: str) -> None:
     """Whether a response opens a WebSocket (section 4.1).
 
     :arg key: what was sent as ``Sec-WebSocket-Key``.

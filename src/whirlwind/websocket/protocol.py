@@ -1,6 +1,8 @@
 """The connection of a handler: `WebSocketProtocol13` over its compiled base."""
 
 import abc
+import functools
+import logging
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
@@ -40,9 +42,26 @@ class WebSocketParams:
 
 
 class WebSocketProtocol(abc.ABC):
-    """A version of the WebSocket protocol, as far as handlers see it."""
+    """A version of the WebSocket protocol, as far as handlers see it.
+
+    :arg handler: who gets the messages.
+
+    :ivar client_terminated: bool, whether the peer has closed its side.
+    :ivar server_terminated: bool, whether this side has sent its close frame.
+    :ivar stream: the connection as far as it is a stream.
+    """
 
     handler: Any
+    client_terminated: Any = False
+    server_terminated: Any = False
+    stream: Any = None
+
+    def __init__(self, handler: Any) -> None:
+        self.handler = handler
+
+    @abc.abstractmethod
+    def on_connection_close(self) -> None:
+        """Drop the connection."""
 
     @abc.abstractmethod
     def close(self, code: int | None = None, reason: str | None = None) -> None:
@@ -100,7 +119,7 @@ class WebSocketProtocol13(WebSocketConnection, WebSocketProtocol):
     OPCODE_MASK = 0x0F
 
     def __init__(self, handler: Any, mask_outgoing: bool, params: WebSocketParams) -> None:
-        super().__init__(handler, mask_outgoing)
+        WebSocketConnection.__init__(self, handler, mask_outgoing)
         self.mask_outgoing = mask_outgoing
         self.params = params
         self._selected_subprotocol: str | None = None
@@ -201,7 +220,13 @@ class WebSocketProtocol13(WebSocketConnection, WebSocketProtocol):
         if timeout is None:
             return interval
         if timeout > interval > 0:
-            _warn_of_timeout(timeout, interval)
+            de_dupe_gen_log(
+                logging.WARNING,
+                "websocket_ping_timeout (%s s) is longer than websocket_ping_interval (%s s), "
+                "which is used for both",
+                timeout,
+                interval,
+            )
             return interval
         return timeout
 
@@ -248,19 +273,8 @@ class WebSocketProtocol13(WebSocketConnection, WebSocketProtocol):
         self.abort()
 
 
-_warned = False
-
-
-def _warn_of_timeout(timeout: float, interval: float) -> None:
-    global _warned
-    if not _warned:
-        _warned = True
-        gen_log.warning(
-            "websocket_ping_timeout (%s s) is longer than websocket_ping_interval (%s s), which is "
-            "used for both",
-            timeout,
-            interval,
-        )
+#: Logs each message once: for what is wrong with settings that every connection looks at.
+de_dupe_gen_log = functools.cache(gen_log.log)
 
 
 def decline(handler: "WebSocketHandler", status: int, message: str) -> bool:
