@@ -55,7 +55,7 @@ _MODULES = (
 
 # Attributes too, but not among what ``from whirlwind import *`` brings: Tornado's list is the one
 # above.
-_MORE_MODULES = ("fanout", "websocket")
+_MORE_MODULES = ("fanout", "speedups", "websocket")
 
 # The modules and nothing else: programs go through `tornado.__all__` and import what it names.
 __all__ = [*_MODULES]

@@ -11,8 +11,9 @@ from datetime import timedelta
 from sys import is_finalizing
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-# Private in Tornado too, but programs and tests use it.
+# Private in Tornado too, but programs and tests use them.
 from whirlwind.protocol.masking import mask as _websocket_mask  # noqa: F401
+from whirlwind.protocol.masking import mask as _websocket_mask_python  # noqa: F401
 
 if TYPE_CHECKING:
     import unittest  # 10 ms of start-up for one annotation

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import logging
 import socket
 import ssl
 import weakref
@@ -461,10 +462,22 @@ class Failing(Recording):
         await asyncio.sleep(0)
         raise ZeroDivisionError
 
+    async def fail_now(self) -> None:
+        raise ZeroDivisionError
+
+    async def cancel(self) -> None:
+        future = asyncio.get_running_loop().create_future()
+        future.cancel()
+        await future
+
     def on_message(self, message: str | bytes) -> Any:
         self.fail("message")
         if self.where == "cancelled":
             raise asyncio.CancelledError
+        if self.where == "cancelled_now":
+            return self.cancel()
+        if self.where == "message_now":
+            return self.fail_now()
         return self.fail_later() if self.where == "message_later" else None
 
     def on_ping(self, data: bytes) -> None:
@@ -480,7 +493,17 @@ class Failing(Recording):
 
 @pytest.mark.parametrize(
     "where",
-    ["open", "open_later", "message", "message_later", "cancelled", "ping", "pong"],
+    [
+        "open",
+        "open_later",
+        "message",
+        "message_later",
+        "message_now",
+        "cancelled",
+        "cancelled_now",
+        "ping",
+        "pong",
+    ],
 )
 def test_errors_in_hooks(
     put: Callable[..., ServerThread], seen: list[Any], logs: Logs, where: str
@@ -495,7 +518,7 @@ def test_errors_in_hooks(
     server.turn()
     assert seen[-1] == ("close", None, None)
     (error,) = logs.errors()
-    assert error is (asyncio.CancelledError if where == "cancelled" else ZeroDivisionError)
+    assert error is (asyncio.CancelledError if "cancelled" in where else ZeroDivisionError)
     assert "Uncaught exception GET /" in logs.tracebacks()[0]
 
 
@@ -544,10 +567,11 @@ def test_mistakes_of_the_peer_are_one_line(
         found = peer.rest()
         assert found[-1].payload == b"\x03\xeftext that is not UTF-8"
     server.turn()
-    assert logs.lines("general") == [
+    assert logs.lines("general") == [  # at DEBUG
         "Closing a WebSocket connection from 127.0.0.1: text that is not UTF-8"
     ]
     assert not logs.tracebacks()
+    assert not logs.lines("general", logging.INFO)
 
 
 # --- limits ---------------------------------------------------------------------------------------

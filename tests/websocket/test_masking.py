@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import whirlwind
 from tests.unit.extensions import build
-from whirlwind import util
+from whirlwind import speedups, util
 from whirlwind.protocol import masking
 
 from .frames import frame, masked
@@ -45,6 +45,10 @@ def test_masks(key: bytes, data: bytes) -> None:
 def test_keys_have_four_bytes(size: int) -> None:
     with pytest.raises(ValueError, match="4 bytes"):
         masking.mask(b"k" * size, b"data")
+
+
+def test_names_of_the_function() -> None:
+    assert util._websocket_mask is util._websocket_mask_python is speedups.websocket_mask
 
 
 def test_any_buffer_can_be_masked() -> None:

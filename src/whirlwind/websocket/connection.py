@@ -301,26 +301,21 @@ class WebSocketConnection(FrameSender):
         except _Failure as error:
             self._handler_failed(error)
             return
-        if future.done():
-            self._check(future)
-        else:
+        if not future.done():
             self._waiting = future
             future.add_done_callback(self._waited)
-
-    def _check(self, future: Any) -> bool:
-        """Whether a hook's coroutine ended well; otherwise the connection does not go on."""
-        error = asyncio.CancelledError() if future.cancelled() else future.exception()
-        if error is None:
-            return True
-        self._context.run(self._handler_failed, error)
-        return False
+        elif (failure := _failure(future)) is not None:
+            self._handler_failed(failure)
 
     def _waited(self, future: Any) -> None:
         self._waiting = None
-        if self._check(future):
+        error = _failure(future)
+        if error is None:
             self._go_on()
-        elif self.closed:
-            self._finish()
+        else:
+            self._context.run(self._handler_failed, error)
+            if self.closed:
+                self._finish()
         if self._finished:
             self.handler = None
 
@@ -363,7 +358,8 @@ class WebSocketConnection(FrameSender):
 
     def _refuse(self, error: ProtocolError) -> None:
         """The peer broke the protocol (RFC 6455 section 7.1.7)."""
-        gen_log.info("Closing a WebSocket connection from %s: %s", self.peer_name(), error.reason)
+        # Not more than DEBUG: Tornado says nothing of it, and any peer can make it say this.
+        gen_log.debug("Closing a WebSocket connection from %s: %s", self.peer_name(), error.reason)
         self._break_off(error.code, error.reason)
 
     def _break_off(self, code: int, reason: str) -> None:
@@ -552,6 +548,15 @@ class WebSocketConnection(FrameSender):
             self._reading = True
             if not self.transport.is_closing():
                 self.transport.resume_reading()
+
+
+def _failure(future: Any) -> BaseException | None:
+    """What a hook's coroutine ended with, None if it ended well."""
+    try:
+        future.result()
+    except _Failure as error:
+        return error
+    return None
 
 
 start_values(
