@@ -48,7 +48,8 @@ def test_keys_have_four_bytes(size: int) -> None:
 
 
 def test_names_of_the_function() -> None:
-    assert util._websocket_mask is util._websocket_mask_python is speedups.websocket_mask
+    assert util._websocket_mask is util._websocket_mask_python is masking.mask
+    assert speedups.websocket_mask(b"abcd", b"54321") == b"TVPVP"
 
 
 def test_any_buffer_can_be_masked() -> None:
