@@ -1,8 +1,10 @@
 """Ordinary fetches, over a server that shows the bytes."""
 
 import asyncio
+import copy
 import datetime
 import gzip
+import pickle
 import socket
 import ssl
 from io import BytesIO
@@ -348,6 +350,35 @@ class TestResponse:
                 assert str(found.error) == "HTTP 500: Internal Server Error"
                 with pytest.raises(HTTPClientError):
                     found.rethrow()
+
+        run(main)
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            HTTPClientError(404),
+            HTTPClientError(404, "why"),
+            HTTPTimeoutError("late"),
+            HTTPStreamClosedError("gone"),
+        ],
+        ids=repr,
+    )
+    def test_l1_errors_can_be_copied(self, error: HTTPClientError) -> None:
+        for twin in (copy.copy(error), copy.deepcopy(error), pickle.loads(pickle.dumps(error))):
+            assert twin is not error
+            assert type(twin) is type(error)
+            assert (twin.code, twin.message, twin.response) == (error.code, error.message, None)
+            assert str(twin) == str(error)
+            assert twin.args == error.args
+
+    def test_l1_a_copy_keeps_the_response(self, run: Run) -> None:
+        async def main() -> None:
+            found, _ = await fetch(response(b"no", status="404 Not Found"), raise_error=False)
+            error = found.error
+            assert isinstance(error, HTTPClientError)
+            twin = copy.copy(error)
+            assert twin.response is error.response is found
+            assert (twin.code, twin.message) == (404, "Not Found")
 
         run(main)
 
