@@ -220,3 +220,70 @@ def test_a_worker_names_what_is_absent(tmp_path, statement: str, absent: str) ->
     (tmp_path / "__init__.py").touch()
     (tmp_path / "some_test.py").write_text(statement)
     assert run_worker(tmp_path, "some_test")[0]["absent"] == absent
+
+
+class TestTheAPI:
+    @pytest.fixture
+    def api(self) -> ModuleType:
+        return load("tools/compat/api.py")
+
+    @pytest.fixture
+    def ours(self, monkeypatch) -> None:
+        class Thing:
+            mark = 1
+
+            def same(self, a, b=2, *, c=None): ...
+
+            def more(self, a, b=2, new=None): ...
+
+            def fewer(self, a): ...
+
+            def other_default(self, a, b=3): ...
+
+            def required(self, a, b=2, *, new): ...
+
+            def swapped(self, b=2, a=None): ...
+
+            def anything(self, *args, **kwargs): ...
+
+            @classmethod
+            def made(cls, a): ...
+
+        module = ModuleType("ours_for_api")
+        module.Thing = Thing  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "ours_for_api", module)
+
+    @pytest.mark.parametrize(
+        ("name", "description", "complaint"),
+        [
+            ("Thing", "class()", ""),
+            ("Thing.mark", "attribute", ""),
+            ("Thing.of_instances", "attribute", ""),
+            ("Thing.no", "method(self)", "ours_for_api has no Thing.no"),
+            ("Thing.same", "method(self, a, b=2, *, c=None)", ""),
+            ("Thing.more", "method(self, a, b=2)", ""),
+            ("Thing.fewer", "method(self, a, b=2)", "parameter b is missing: (self, a)"),
+            ("Thing.other_default", "method(self, a, b=2)", "b is '3' and not '2': "),
+            ("Thing.other_default", "method(self, a, b=...)", ""),
+            ("Thing.required", "method(self, a, b=2)", "parameter new is required: "),
+            ("Thing.swapped", "method(self, a=None, b=2)", "parameter a is in another place: "),
+            ("Thing.anything", "method(self, a, b=2)", ""),
+            ("Thing.made", "classmethod(cls, a)", ""),
+        ],
+    )
+    def test_a_name(self, api, ours, name: str, description: str, complaint: str) -> None:
+        said = api.complaint("ours_for_api", name, description)
+        assert said.startswith(complaint)
+        assert bool(said) == bool(complaint)
+
+    def test_a_module_that_is_absent(self, api) -> None:
+        assert "no_such_module" in api.complaint("no_such_module", "name", "data")
+
+    def test_a_file(self, api, ours, tmp_path) -> None:
+        (tmp_path / "api.txt").write_text(
+            "[ours_for_api]\nours_for_api.Thing: class()\nours_for_api.no: data\n\n"
+        )
+        assert [(line["test"], line["outcome"]) for line in api.outcomes(tmp_path)] == [
+            ("api_names.ours_for_api.Thing", "passed"),
+            ("api_names.ours_for_api.no", "failed"),
+        ]

@@ -198,6 +198,14 @@ def test_answers_to_head(
     assert headers["Vary"] == "Accept-Encoding"
 
 
+@pytest.mark.parametrize(("declared", "sent"), [("7", "7"), ("1024", None), ("0", None)])
+def test_a_length_that_the_handler_declares_for_head(declared: str, sent: str | None) -> None:
+    """As short as that, the answer to GET is not compressed; 0 is what a missing body makes."""
+    headers = HTTPHeaders({"Content-Type": "text/plain", "Content-Length": declared})
+    GZipContentEncoding(request("gzip", "HEAD")).transform_first_chunk(200, headers, b"", True)
+    assert headers.get("Content-Length") == sent
+
+
 def test_same_body_same_bytes() -> None:
     # No time stamp inside, so that caches and ETags of proxies see no change.
     assert first()[1] == first()[1]

@@ -23,6 +23,9 @@ from typing import Any, NoReturn, TextIO
 HERE = Path(__file__).parent
 
 
+from api import outcomes  # noqa: E402
+
+
 class Missing:
     """Stands for a private name of Tornado's that we do not have; using it is an error."""
 
@@ -160,6 +163,11 @@ def main(name: str, results: str, seconds: str) -> None:
     logging.getLogger().addHandler(logging.NullHandler())
     full = f"tornado.test.{name}"
     with open(results, "w", encoding="utf-8") as file:
+        if name == "api_names":
+            for line in outcomes(Path(os.environ["TORNADO_TEST"])):
+                print(json.dumps(line), file=file)
+            print(json.dumps({"done": True}), file=file)
+            return
         try:
             allow_missing_names(full, set())
             tests = unittest.defaultTestLoader.loadTestsFromModule(importlib.import_module(full))

@@ -114,7 +114,7 @@ class StatusHandler(ApiHandler):
         self.set_header("Cache-Control", "no-store")
         self.write(
             {
-                "whirlwind": whirlwind.version,
+                "whirlwind": whirlwind.__version__,
                 "implementation": whirlwind.implementation(),
                 "uptime_seconds": round(time.monotonic() - self.station.started, 1),
                 "answered": self.station.answered,

@@ -121,9 +121,13 @@ class GZipContentEncoding(OutputTransform):
         self, status_code: int, headers: httputil.HTTPHeaders, chunk: bytes, finishing: bool
     ) -> bool:
         content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        size = len(chunk)
+        if self._is_head and not chunk:
+            # A handler need not write the body of an answer to HEAD, and may say how long it is.
+            declared = headers.get("Content-Length", "0")
+            size = (declared.isdecimal() and int(declared)) or self.MIN_LENGTH
         return (
-            # A handler need not write the body of an answer to HEAD.
-            (not finishing or len(chunk) >= self.MIN_LENGTH or (self._is_head and not chunk))
+            (not finishing or size >= self.MIN_LENGTH)
             and self._compressible_type(content_type)
             and not (status_code in (204, 206, 304) or status_code < 200)
             and "Content-Encoding" not in headers
