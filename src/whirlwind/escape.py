@@ -7,7 +7,7 @@ from typing import Any, Final, overload
 from urllib.parse import quote, quote_plus
 
 from whirlwind.protocol.markup import escape_markup
-from whirlwind.protocol.urlencoded import TooManyFields, parse_fields, percent_decode
+from whirlwind.protocol.urlencoded import TooManyFields, parse_form, percent_decode
 
 __all__ = [
     "json_decode",
@@ -253,15 +253,11 @@ def parse_qs_bytes(
     """
     if not qs:
         return {}
-    data = qs.encode("latin-1") if isinstance(qs, str) else qs
+    text = qs if isinstance(qs, str) else qs.decode("latin-1")
     try:
-        fields = parse_fields(data, keep_blank_values, strict_parsing, max_num_fields)
+        return parse_form(text, keep_blank_values, strict_parsing, max_num_fields)
     except TooManyFields as error:
         raise ValueError(f"Max number of fields exceeded: {error}") from None
-    result: dict[str, list[bytes]] = {}
-    for name, value in fields:
-        result.setdefault(name.decode("latin-1"), []).append(value)
-    return result
 
 
 # --- links in text ------------------------------------------------------------------------------

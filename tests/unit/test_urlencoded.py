@@ -35,33 +35,41 @@ class TestPercentDecode:
         assert urlencoded.percent_decode(encoded.upper()) == data
 
 
-class TestFields:
+class TestForms:
     @given(st.lists(st.tuples(st.binary(max_size=5), st.binary(max_size=5)), max_size=5))
     def test_round_trip(self, fields: list[tuple[bytes, bytes]]) -> None:
-        def encode(data: bytes) -> bytes:
-            return b"".join(b"+" if byte == 32 else b"%%%02X" % byte for byte in data)
+        def encode(data: bytes) -> str:
+            return "".join("+" if byte == 32 else f"%{byte:02X}" for byte in data)
 
-        body = b"&".join(encode(name) + b"=" + encode(value) for name, value in fields)
-        assert urlencoded.parse_fields(body) == fields
+        form = "&".join(encode(name) + "=" + encode(value) for name, value in fields)
+        expected: dict[str, list[bytes]] = {}
+        for name, value in fields:
+            expected.setdefault(name.decode("latin-1"), []).append(value)
+        assert urlencoded.parse_form(form) == expected
 
     def test_forms(self) -> None:
-        assert urlencoded.parse_fields(b"a&b=&=c&&a==d;e=f&%3d=%26") == [
-            (b"a", b""),
-            (b"b", b""),
-            (b"", b"c"),
-            (b"a", b"=d;e=f"),
-            (b"=", b"&"),
+        found = urlencoded.parse_form("a&b=&=c&&a==d;e=f&%3d=%26&\xe9=\xff+%")
+        assert list(found.items()) == [
+            ("a", [b"", b"=d;e=f"]),
+            ("b", [b""]),
+            ("", [b"c"]),
+            ("=", [b"&"]),
+            ("\xe9", [b"\xff %"]),
         ]
-        assert urlencoded.parse_fields(b"a&b=&=c", keep_blank_values=False) == [(b"", b"c")]
+        assert urlencoded.parse_form("a&b=&=c", keep_blank_values=False) == {"": [b"c"]}
+        assert urlencoded.parse_form("") == urlencoded.parse_form("", strict=True) == {}
 
     def test_strict(self) -> None:
         with pytest.raises(ValueError, match="'b' has no '='"):
-            urlencoded.parse_fields(b"a=1&b", strict=True)
+            urlencoded.parse_form("a=1&b", strict=True)
 
     @pytest.mark.parametrize("count", [1, 2, 1000])
     def test_limit_is_checked_first(self, count: int) -> None:
-        body = b"&".join([b"a=1"] * count)
-        assert len(urlencoded.parse_fields(body, max_fields=count)) == count
+        form = "&".join(["a=1"] * count)
+        assert len(urlencoded.parse_form(form, max_fields=count)["a"]) == count
+        assert urlencoded.parse_form("&" * (count - 1), max_fields=count) == {}
+        with pytest.raises(urlencoded.TooManyFields, match=f"more than {count - 1} fields"):
+            urlencoded.parse_form("&" * (count - 1), max_fields=count - 1)
         with pytest.raises(urlencoded.TooManyFields, match=f"more than {count - 1} fields"):
             # A bad field would be noticed while building.
-            urlencoded.parse_fields(b"bad" + body[3:], strict=True, max_fields=count - 1)
+            urlencoded.parse_form("bad" + form[3:], strict=True, max_fields=count - 1)

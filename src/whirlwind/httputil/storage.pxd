@@ -30,8 +30,8 @@ cdef class RequestStorage:
     cdef public object _cookies
 
     @cython.locals(target=str, mark=Py_ssize_t)
-    cpdef object adopt(self, RequestHead head, object connection, object context, double now)
+    cdef object adopt(self, RequestHead head, object connection, object context, double now)
     @cython.locals(head=RequestHead)
-    cpdef bint lacks(self, int field)
+    cdef bint lacks(self, int field)
     @cython.locals(head=RequestHead)
     cpdef bint has_form(self)

@@ -8,13 +8,14 @@ attribute can also simply be assigned.
 from typing import TYPE_CHECKING, Any
 
 from whirlwind._public import start_values
-from whirlwind.escape import native_str, parse_qs_bytes
+from whirlwind.escape import native_str
 from whirlwind.httputil.cookies import parse_cookie
 from whirlwind.httputil.forms import HTTPFile, max_query_arguments, parse_body_arguments
 from whirlwind.httputil.headers import HTTPHeaders
 from whirlwind.httputil.urls import split_host_and_port
 from whirlwind.protocol.errors import ProtocolError
 from whirlwind.protocol.heads import RequestHead
+from whirlwind.protocol.urlencoded import parse_form
 
 if TYPE_CHECKING:
     from http.cookies import SimpleCookie  # imported with the first cookie: 3 ms of start-up
@@ -76,7 +77,7 @@ class RequestStorage:
             self._path = target[:mark]
             self._query = target[mark + 1 :]
             # Refused before anything is built from them; the arguments themselves wait.
-            if self._query.count("&") >= max_query_arguments():
+            if "&" in self._query and self._query.count("&") >= max_query_arguments():
                 raise ProtocolError(400, "too many query arguments")
 
     def lacks(self, field: int) -> bool:
@@ -209,9 +210,7 @@ class RequestStorage:
             found: dict[str, list[bytes]] = {}
             if self._query:
                 try:
-                    found = parse_qs_bytes(
-                        self._query, keep_blank_values=True, max_num_fields=max_query_arguments()
-                    )
+                    found = parse_form(self._query, True, False, max_query_arguments())
                 except ValueError:
                     raise ProtocolError(400, "too many query arguments") from None
             self._query_arguments = found

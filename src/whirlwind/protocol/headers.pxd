@@ -1,5 +1,6 @@
 import cython
 
+cimport whirlwind.protocol.lines as lines
 cimport whirlwind.protocol.scan as scan
 
 cdef dict _NORMAL
@@ -35,5 +36,5 @@ cdef class HeaderMap:
     cpdef void reset(self, dict template)
 
 
-@cython.locals(parts=list, count=Py_ssize_t, head=str, name=str, value=object, one=object)
-cpdef bytes encode_head(str start_line, HeaderMap headers, str last)
+@cython.locals(table=dict, ready=bytes, parts=list, count=Py_ssize_t, head=str, name=str, value=object, one=object)
+cpdef bytes encode_head(str start_line, HeaderMap headers, str last, bytes body=*)

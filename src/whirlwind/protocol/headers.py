@@ -7,6 +7,7 @@ field was added more than once. Most fields come once, and a str costs no list.
 import re
 from typing import Final
 
+import whirlwind.protocol.lines as lines
 import whirlwind.protocol.scan as scan
 from whirlwind.protocol import limits
 from whirlwind.protocol.errors import HTTPInputError
@@ -210,26 +211,28 @@ class HeaderMap:
         self._suspect = False
 
 
-def encode_head(start_line: str, headers: HeaderMap, last: str) -> bytes:
+def encode_head(start_line: str, headers: HeaderMap, last: str, body: bytes = b"") -> bytes:
     """Serialise a head: the start line, every field line, ``last`` (ready lines), the empty line.
 
     :arg start_line: with its CR LF.
     :arg last: more field lines, each with its CR LF, or nothing.
+    :arg body: what follows the head in the same buffer.
     :raises ValueError: a name or value holds CR, LF or NUL, or is not latin-1.
     """
+    table = headers._map
+    if not headers._suspect:
+        ready = lines.message(start_line, table, last, body)
+        if ready is not None:
+            return ready
     parts = [start_line]
-    count = 2
-    for name, value in headers._map.items():
+    for name, value in table.items():
         if type(value) is str:
             parts.append(f"{name}: {value}\r\n")
-            count += 1
         elif isinstance(value, list):
-            for one in value:
-                parts.append(f"{name}: {one}\r\n")
-                count += 1
+            parts.extend([f"{name}: {one}\r\n" for one in value])
         else:
             parts.append(f"{name}: {str.__str__(value)}\r\n")  # of a subclass, or a TypeError
-            count += 1
+    count = len(parts) + 1
     if last:
         count += last.count("\n")
         parts.append(last)
@@ -242,7 +245,7 @@ def encode_head(start_line: str, headers: HeaderMap, last: str) -> bytes:
     ):
         raise ValueError(f"Illegal characters (CR, LF or NUL) in header: {_culprit(headers)!r}")
     try:
-        return head.encode("latin-1")
+        return head.encode("latin-1") + body
     except UnicodeEncodeError:
         raise ValueError(
             f"Header is not latin-1 (RFC 9110 section 5.5): {_culprit(headers)!r}"

@@ -5,6 +5,7 @@ from whirlwind.server.outlet cimport Outlet
 
 cdef int _FRESH, _HEAD_SENT, _FINISHED
 cdef str _OK
+cdef Py_ssize_t _ONE_BUFFER
 
 cdef str status_line(int code, str reason)
 
@@ -32,15 +33,17 @@ cdef class ExchangeBase:
     cdef public object _close_callback
     cdef public object _view
 
-    cpdef object attach(self, Outlet conn, object method, int minor, bint keep_alive)
-    cpdef bint is_finished(self)
-    cpdef bint is_fresh(self)
-    @cython.locals(head=bytes, conn=Outlet)
-    cpdef object respond(self, int code, str reason, HeaderMap headers, bytes body, bint sized)
+    cdef object attach(self, Outlet conn, object method, int minor, bint keep_alive)
+    cdef bint is_finished(self)
+    cdef bint is_fresh(self)
+    @cython.locals(conn=Outlet)
+    cdef object respond(self, int code, str reason, HeaderMap headers, bytes body, bint sized)
+    @cython.locals(head=bytes)
+    cdef object _respond_in_two(self, int code, str reason, HeaderMap headers, bytes body, bint sized)
     @cython.locals(head=bytes)
     cpdef object start(self, int code, str reason, HeaderMap headers, bytes chunk)
-    @cython.locals(conn=Outlet, bodyless=bint, last=str)
-    cdef bytes _start(self, int code, str reason, HeaderMap headers, bint sized)
+    @cython.locals(conn=Outlet, bodyless=bint, last=str, fields=dict)
+    cdef bytes _start(self, int code, str reason, HeaderMap headers, bint sized, bytes body)
     cdef bytes _frame(self, bytes chunk)
     cdef object _count(self, long long size)
     cdef object _too_short(self)
@@ -49,7 +52,7 @@ cdef class ExchangeBase:
     cpdef object end(self)
     cpdef bint is_lost(self)
     cpdef object cut(self)
-    cpdef object refused(self)
-    cpdef object release(self)
+    cdef object refused(self)
+    cdef object release(self)
     @cython.locals(receiver=object)
-    cpdef object lost(self)
+    cdef object lost(self)

@@ -17,6 +17,9 @@ _FRESH: Final = 0
 _HEAD_SENT: Final = 1
 _FINISHED: Final = 2
 
+# One buffer is one system call; past a few pages the copy costs more than it saves.
+_ONE_BUFFER: Final = 65536
+
 _OK: Final = "HTTP/1.1 200 OK\r\n"
 
 
@@ -87,22 +90,10 @@ class ExchangeBase:
             return self.conn.failed()
         if self.body_long and not self.request_done:
             self.keep_alive = False
-        head = self._start(code, reason, headers, sized)
-        if body:
-            if self._chunked:
-                body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
-            elif not sized:
-                self._count(len(body))
-            # One buffer, one system call; past a few pages the copy costs more than it saves.
-            if len(body) <= 65536:
-                self.conn.send(head + body)
-            else:
-                self.conn.send(head)
-                self.conn.send(body)
-        elif self._chunked:
-            self.conn.send(head + b"0\r\n\r\n")
+        if sized and len(body) <= _ONE_BUFFER:
+            self.conn.send(self._start(code, reason, headers, True, body))
         else:
-            self.conn.send(head)
+            self._respond_in_two(code, reason, headers, body, sized)
         if self._left > 0 and not sized:
             self._too_short()
         self._state = _FINISHED
@@ -111,6 +102,23 @@ class ExchangeBase:
         conn.response_finished(self)
         return done
 
+    def _respond_in_two(
+        self, code: int, reason: str, headers: HeaderMap, body: bytes, sized: bool
+    ) -> None:
+        head = self._start(code, reason, headers, sized, b"")
+        if not body:
+            self.conn.send(head + b"0\r\n\r\n" if self._chunked else head)
+            return
+        if self._chunked:
+            body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+        elif not sized:
+            self._count(len(body))
+        if len(body) <= _ONE_BUFFER:
+            self.conn.send(head + body)
+        else:
+            self.conn.send(head)
+            self.conn.send(body)
+
     def start(self, code: int, reason: str, headers: HeaderMap, chunk: bytes) -> Awaitable[None]:
         """Send the head of an answer and perhaps its first bytes."""
         if self._state != _FRESH:
@@ -118,7 +126,7 @@ class ExchangeBase:
         if self.is_lost():
             self._state = _HEAD_SENT
             return self.conn.failed()
-        head = self._start(code, reason, headers, False)
+        head = self._start(code, reason, headers, False, b"")
         if chunk:
             head += self._frame(chunk)
         self.conn.send(head)
@@ -126,8 +134,11 @@ class ExchangeBase:
             self._state = _HEAD_SENT
         return self.conn.written()
 
-    def _start(self, code: int, reason: str, headers: HeaderMap, sized: bool) -> bytes:
-        """Decide the answer's framing (RFC 9112 section 6) and serialise its head."""
+    def _start(self, code: int, reason: str, headers: HeaderMap, sized: bool, body: bytes) -> bytes:
+        """Decide the answer's framing (RFC 9112 section 6) and serialise its head.
+
+        :arg body: what goes out behind the head as it is.
+        """
         conn = self.conn
         last = ""
         self._left = -1  # an interim response may have come before
@@ -148,9 +159,10 @@ class ExchangeBase:
             last = "Transfer-Encoding: chunked\r\n"
         else:
             self.keep_alive = False
-        if headers.has_normal("Transfer-Encoding"):
+        fields = headers._map
+        if "Transfer-Encoding" in fields:
             headers.drop("Transfer-Encoding")  # the framing is decided here, whatever it says
-        option = headers.lookup_normal("Connection")
+        option = headers.lookup_normal("Connection") if "Connection" in fields else None
         if option is not None and "close" in option.lower():
             self.keep_alive = False
         elif code >= 200:
@@ -160,7 +172,7 @@ class ExchangeBase:
                     last += "Connection: close\r\n"
             elif not self.minor and option is None:
                 last += "Connection: Keep-Alive\r\n"
-        return encode_head(status_line(code, reason), headers, last)
+        return encode_head(status_line(code, reason), headers, last, body)
 
     def _frame(self, chunk: bytes) -> bytes:
         if self._chunked:
