@@ -12,7 +12,7 @@ cdef bint _is_name(str name)
 
 cdef class HeaderMap:
     cdef public dict _map
-    cdef bint _suspect
+    cdef public bint _suspect
     cpdef void put(self, str name, object value)
     cpdef bint put_checked(self, str name, str value)
     cpdef void put_normal(self, str name, str value)
@@ -25,7 +25,6 @@ cdef class HeaderMap:
     @cython.locals(pos=Py_ssize_t, size=Py_ssize_t, end=Py_ssize_t, after=Py_ssize_t)
     cpdef object add_block(self, str text, bint chars_are_bytes)
     cpdef object lookup(self, str name)
-    cpdef bint has_normal(self, str name)
     cpdef object lookup_normal(self, str name)
     cpdef list values_of(self, str name)
     cpdef bint has(self, str name)
@@ -33,7 +32,6 @@ cdef class HeaderMap:
     cpdef list lines(self)
     @cython.locals(table=dict, line=str, colon=Py_ssize_t, name=str, value=str, key=object)
     cpdef void load(self, bytes raw)
-    cpdef void reset(self, dict template)
 
 
 @cython.locals(table=dict, ready=bytes, parts=list, count=Py_ssize_t, head=str, name=str, value=object, one=object)

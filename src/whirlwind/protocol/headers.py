@@ -154,10 +154,6 @@ class HeaderMap:
             return ",".join(found)
         return found
 
-    def has_normal(self, name: str) -> bool:
-        """Like `has` for a name that is known to be normalised."""
-        return name in self._map
-
     def lookup_normal(self, name: str) -> str | None:
         """Like `lookup` for a name that is known to be normalised."""
         found = self._map.get(name)
@@ -204,11 +200,6 @@ class HeaderMap:
                 self._append(key, value)
             else:
                 table[key] = value
-
-    def reset(self, template: dict[str, str | list[str]]) -> None:
-        """Start again from ready-made, normalised fields with one value each."""
-        self._map = template.copy()
-        self._suspect = False
 
 
 def encode_head(start_line: str, headers: HeaderMap, last: str, body: bytes = b"") -> bytes:

@@ -6,6 +6,7 @@ from whirlwind.protocol.framing cimport BodyParser
 from whirlwind.protocol.heads cimport Head, RequestHead, ResponseHead
 
 cdef int _MAX_FIELDS, _FRAMED_HERE
+cdef dict _METHODS
 
 
 cdef class MessageParser(BodyParser):
@@ -29,6 +30,7 @@ cdef class MessageParser(BodyParser):
 cdef class RequestParser(MessageParser):
     @cython.locals(head=RequestHead, space=Py_ssize_t, target_end=Py_ssize_t, version=bytes, method=bytes)
     cdef Py_ssize_t _parse_start_line(self, bytes data, Py_ssize_t pos, Py_ssize_t end) except -1
+    @cython.locals(target=str, request=RequestHead)
     cdef void _accept_head(self, Head head, int seen) except *
     cdef void _check_target(self, RequestHead head) except *
 

@@ -136,7 +136,7 @@ class MessageParser(BodyParser):
     def _parse_fields(self, data: bytes, pos: int, end: int, previous: Head | None) -> None:
         head = self.head
         assert head is not None
-        raw = data[pos:end]
+        raw = scan.cut(data, pos, end)
         # A client on one connection mostly sends the same fields again, byte for byte. What they
         # mean was found out then; one comparison is a tenth of parsing them again.
         if previous is not None and previous.minor == head.minor and previous.raw == raw:
@@ -254,9 +254,9 @@ class RequestParser(MessageParser):
         if target_end == space + 1 or data[target_end] != 32:
             raise ProtocolError(400, "Malformed HTTP request line: target")
         # "HTTP/1.1" and its CR; the head has at least a CR LF CR LF after `end`.
-        version = data[target_end + 1 : target_end + 11]
+        version = scan.cut(data, target_end + 1, target_end + 11)
         head = RequestHead()
-        method = data[pos:space]
+        method = scan.cut(data, pos, space)
         name = _METHODS.get(method)
         head.method = method.decode("ascii") if name is None else name
         if data[pos] == 67 and method == b"CONNECT":
@@ -279,8 +279,10 @@ class RequestParser(MessageParser):
         assert isinstance(head, RequestHead)
         if not seen & (1 << scan.HOST) and head.minor:
             raise ProtocolError(400, "no Host field")
-        if not head.target.startswith("/"):
-            self._check_target(head)
+        request = head
+        target = request.target
+        if target[0] != "/":
+            self._check_target(request)
         if head.minor:
             head.keep_alive = not head.asked_close
         else:

@@ -4,8 +4,10 @@ This is the plain form, where there is no such loop: `headers` puts strings toge
 writes bytes for the compiled cores. A test compares the two.
 """
 
+from collections.abc import Mapping
 
-def message(start_line: str, table: dict[str, object], last: str, body: bytes) -> bytes | None:
+
+def message(start_line: str, table: Mapping[str, object], last: str, body: bytes) -> bytes | None:
     """The bytes of a head and what follows it, where that takes nothing but copying.
 
     :arg start_line: with its CR LF.

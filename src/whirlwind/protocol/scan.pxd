@@ -1,7 +1,7 @@
 # The scanners of scan.py as table loops, inlined into the compiled cores. Every function checks its
 # bounds against the object before it reads a byte.
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
 cdef enum:
     OTHER = 0
@@ -251,3 +251,13 @@ cdef inline str escape_markup(str text):
     if text is None:
         raise TypeError("expected str, got None")
     return whirlwind_escape_markup(text)
+
+
+cdef inline bytes cut(bytes data, Py_ssize_t pos, Py_ssize_t end):
+    if data is None or pos < 0 or end <= pos:
+        return b""
+    if end > PyBytes_GET_SIZE(data):
+        end = PyBytes_GET_SIZE(data)
+        if end <= pos:
+            return b""
+    return PyBytes_FromStringAndSize(PyBytes_AS_STRING(data) + pos, end - pos)

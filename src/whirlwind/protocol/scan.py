@@ -130,6 +130,11 @@ def find_line(data: bytes, line: bytes, pos: int) -> int:
     return data.find(line, pos)
 
 
+def cut(data: bytes, pos: int, end: int) -> bytes:
+    """``data[pos:end]``, for positions that are not negative."""
+    return data[pos:end]
+
+
 def is_printable(text: str) -> bool:
     """Whether a text is printable US-ASCII throughout."""
     return text.isascii() and text.isprintable()

@@ -8,8 +8,8 @@ import re
 from codecs import escape_decode
 from typing import Final
 
-# As numbers: to look for bytes in bytes Python first tries to make a number of them, which takes ten
-# times what looking takes.
+# As numbers: to look for bytes in bytes Python first tries to make a number of them, which takes
+# ten times what looking takes.
 _PERCENT: Final = 0x25
 _PLUS: Final = 0x2B
 _ESCAPE: Final = re.compile(rb"%[0-9A-Fa-f]{2}")

@@ -35,7 +35,7 @@ cdef class ExchangeBase:
 
     cdef object attach(self, Outlet conn, object method, int minor, bint keep_alive)
     cdef bint is_finished(self)
-    cdef bint is_fresh(self)
+    cpdef bint is_fresh(self)
     @cython.locals(conn=Outlet)
     cdef object respond(self, int code, str reason, HeaderMap headers, bytes body, bint sized)
     @cython.locals(head=bytes)
@@ -52,7 +52,7 @@ cdef class ExchangeBase:
     cpdef object end(self)
     cpdef bint is_lost(self)
     cpdef object cut(self)
-    cdef object refused(self)
+    cpdef object refused(self)
     cdef object release(self)
     @cython.locals(receiver=object)
-    cdef object lost(self)
+    cpdef object lost(self)

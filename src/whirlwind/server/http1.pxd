@@ -5,13 +5,14 @@ from whirlwind.protocol.http1 cimport RequestParser
 from whirlwind.server.exchange cimport ExchangeBase
 from whirlwind.server.outlet cimport Outlet
 from whirlwind.server.site cimport Site
+cimport whirlwind.httputil.fresh as fresh
 from whirlwind.httputil.storage cimport RequestStorage
 
 cdef int _NEED_DATA, _HEAD, _DATA, _END
 cdef Py_ssize_t _MAX_PIPELINE
 cdef long long _MAX_DISCARD
 cdef int _MAX_PER_TURN
-cdef object _wall_clock, _NEW_REQUEST
+cdef object _wall_clock
 
 
 cdef class ServerConnection(Outlet):
@@ -53,6 +54,8 @@ cdef class ServerConnection(Outlet):
     @cython.locals(exchange=ExchangeBase, pieces=list, request=RequestStorage)
     cdef object _body_end(self)
     cdef object _finish_receiver(self, ExchangeBase exchange)
+    cdef object _receive_on(self, ExchangeBase exchange)
+    cdef object _tell_refused(self, ExchangeBase exchange)
     @cython.locals(current=ExchangeBase)
     cpdef object response_finished(self, object exchange)
     cdef object _exchange_over(self, ExchangeBase exchange)

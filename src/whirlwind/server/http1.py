@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+import whirlwind.httputil.fresh as fresh
 from whirlwind import httputil
 from whirlwind.httputil.request import HTTPServerRequest
 from whirlwind.log import app_log, gen_log
@@ -41,7 +42,6 @@ _MAX_PIPELINE: Final = limits.MAX_PIPELINE_BUFFER
 _MAX_PER_TURN: Final = limits.MAX_REQUESTS_PER_TURN
 _MAX_DISCARD: Final = limits.MAX_DISCARD
 
-_NEW_REQUEST: Final = HTTPServerRequest.__new__
 _wall_clock: Final = time.time
 
 
@@ -258,7 +258,7 @@ class ServerConnection(Outlet):
         return exchange
 
     def _make_request(self, exchange: Exchange, head: RequestHead) -> HTTPServerRequest:
-        request = _NEW_REQUEST(HTTPServerRequest)
+        request = fresh.instance(HTTPServerRequest)
         try:
             now = _wall_clock()
             self.site.note_request(self, now)
@@ -396,8 +396,11 @@ class ServerConnection(Outlet):
             )
             self._fail_exchange()
             return
-        if self.closed or self.exchange is not exchange:
-            return
+        if not self.closed and self.exchange is exchange:
+            self._receive_on(exchange)
+
+    def _receive_on(self, exchange: Exchange) -> None:
+        """The receiver has done what it was waited for."""
         if exchange.backlog is not None:
             try:
                 self._deliver_backlog(exchange)

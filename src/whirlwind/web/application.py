@@ -17,12 +17,13 @@ from whirlwind.routing import (
     ReversibleRuleRouter,
     Rule,
 )
-from whirlwind.web.access import AccessLog
+from whirlwind.web import access
 from whirlwind.web.basic import ErrorHandler
 from whirlwind.web.delegate import HandlerDelegate
 from whirlwind.web.execute import DirectEntry
 from whirlwind.web.handler import RequestHandler
 from whirlwind.web.rendering import reset_template_loaders
+from whirlwind.web.storage import ApplicationStorage
 from whirlwind.web.transforms import compression_for
 from whirlwind.web.uimodules import BUILT_IN, load_ui_methods, load_ui_modules
 
@@ -52,7 +53,7 @@ class ApplicationRouter(ReversibleRuleRouter):
         return super().get_target_delegate(target, request, **target_params)
 
 
-class Application(AccessLog, ReversibleRouter):
+class Application(ApplicationStorage, ReversibleRouter):
     """A web application: a list of routes and the settings its handlers share.
 
     ::
@@ -76,7 +77,7 @@ class Application(AccessLog, ReversibleRouter):
         **settings: Any,
     ) -> None:
         if transforms is None:
-            self.transforms: list[Any] = []
+            self.transforms = []
             compress = settings.get("compress_response") or settings.get("gzip")
             if compress:
                 self.transforms.append(compression_for(compress))
@@ -96,9 +97,7 @@ class Application(AccessLog, ReversibleRouter):
                 ("serve_traceback", True),
             ):
                 settings.setdefault(name, value)
-        #: Whether requests have to take the general path, method by method.
         self._ww_goes_general = False
-        #: Whether something has to be reset before every request (``debug``).
         self._ww_forgets = not (
             settings.get("static_hash_cache", True)
             and settings.get("compiled_template_cache", True)
@@ -126,7 +125,7 @@ class Application(AccessLog, ReversibleRouter):
     def __setattr__(self, name: str, value: Any) -> None:
         # Somebody mocks or patches this very instance: servers must not go round it any more.
         if name in _PLAIN_NAMES:
-            self.__dict__["_ww_goes_general"] = True
+            super().__setattr__("_ww_goes_general", True)
         super().__setattr__(name, value)
 
     def listen(
@@ -237,7 +236,7 @@ class Application(AccessLog, ReversibleRouter):
 
         :arg handler: the handler that is done.
         """
-        self._ww_log_request(handler)
+        access.log_request(self, handler)
 
     def reverse_url(self, name: str, *args: Any) -> str:
         """The path of a named route.
@@ -251,6 +250,8 @@ class Application(AccessLog, ReversibleRouter):
             raise KeyError(f"{name} not found in named urls")
         return path
 
+
+access.say_where(Application.log_request.__code__)
 
 _PLAIN_NAMES = frozenset(("find_handler", "get_handler_delegate", "start_request"))
 _PLAIN = (Application.find_handler, Application.get_handler_delegate, Application.start_request)

@@ -4,16 +4,17 @@ cimport whirlwind.web.hooks as hooks
 
 from whirlwind.httputil.storage cimport RequestStorage
 from whirlwind.platform.eager cimport start_now
-from whirlwind.web.response cimport ResponseBase
+from whirlwind.web.response cimport ResponseBase, begin
+from whirlwind.web.storage cimport ApplicationStorage
 
 cdef int _EXECUTE_HOOK
 
 @cython.locals(base=ResponseBase)
-cpdef object start_handler(object app, object handler, object path_args, object path_kwargs, object context)
+cpdef object start_handler(ApplicationStorage app, object handler, object path_args, object path_kwargs, object context)
 
 
 cdef class DirectEntry:
-    cdef public object app
+    cdef public ApplicationStorage app
     cdef object _find
     cdef object _get_delegate
     cdef object _start
@@ -21,7 +22,9 @@ cdef class DirectEntry:
     cdef bint _plain
     cdef object _router
     cdef object _table
+    cdef dict _literals
+    cdef long long _epoch
     cdef unsigned int _matcher_version
     cdef unsigned int _router_version
     @cython.locals(version="unsigned int")
-    cdef object _find_rule(self, object app, RequestStorage request)
+    cdef object _find_rule(self, ApplicationStorage app, RequestStorage request)

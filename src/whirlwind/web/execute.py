@@ -12,10 +12,9 @@ from whirlwind.platform.eager import start_now
 from whirlwind.platform.loops import running_loop
 from whirlwind.routing import PathMatches, RuleRouter, changes
 from whirlwind.web.handler import RequestHandler
-from whirlwind.web.response import EXECUTE_HOOK, ResponseBase
+from whirlwind.web.response import EXECUTE_HOOK, ResponseBase, begin
 
 if TYPE_CHECKING:
-    from whirlwind.routing.table import RuleTable
     from whirlwind.web.application import Application
     from whirlwind.web.delegate import HandlerDelegate
 
@@ -42,7 +41,9 @@ class DirectEntry:
         self._version = 0
         self._plain = False
         self._router: Any = None
-        self._table: RuleTable | None = None
+        self._table: Any = None  # a RuleTable
+        self._literals: dict[str, Any] = {}
+        self._epoch = -1
         self._matcher_version = 0
         self._router_version = 0
 
@@ -82,25 +83,26 @@ class DirectEntry:
             return NotImplemented
         path = request.path
         router = app.default_router
-        table = self._table
         if (
             version == 0
-            or table is None
             or router is not self._router
-            or table.epoch != changes.epoch
+            or self._epoch != changes.epoch
             or hooks.type_version(PathMatches) != self._matcher_version
             or hooks.type_version(RuleRouter) != self._router_version
         ):
             found = router.find_rule(path)
-            self._router = router
-            self._table = router._table
-            if version:
+            table = router._table
+            if version and table is not None:
+                self._router = router
+                self._table = table
+                self._literals = table.literals
+                self._epoch = table.epoch
                 self._matcher_version = hooks.type_version(PathMatches)
                 self._router_version = hooks.type_version(RuleRouter)
         else:
-            found = table.literals.get(path)
+            found = self._literals.get(path)
             if found is None:
-                found = table.scan(path)
+                found = self._table.scan(path)
         if found is None or found is NotImplemented:
             return found
         if not issubclass(found[0].target, RequestHandler):
@@ -187,7 +189,7 @@ def start_handler(
         if not asyncio.iscoroutine(coro):
             coro = as_coroutine(coro)
     else:
-        pending = base._ww_begin(transforms, path_args, path_kwargs)
+        pending = begin(base, transforms, path_args, path_kwargs)
         if pending is None:
             return None
         coro = handler._ww_drive(pending)

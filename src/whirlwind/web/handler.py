@@ -16,7 +16,7 @@ from whirlwind.web.errors import Finish, HTTPError
 from whirlwind.web.languages import LanguagesMixin
 from whirlwind.web.rendering import RenderingMixin
 from whirlwind.web.responding import Responding
-from whirlwind.web.response import note_originals
+from whirlwind.web.response import begin, note_originals, proceed, request_summary
 from whirlwind.web.signed_cookies import SignedCookiesMixin
 from whirlwind.web.xsrf import XsrfMixin
 
@@ -283,8 +283,7 @@ class RequestHandler(RenderingMixin, LanguagesMixin, Responding, XsrfMixin, Sign
     # --- logging --------------------------------------------------------------------------------
 
     def _request_summary(self) -> str:
-        request = self.request
-        return f"{request.method} {_loggable(request.uri)} ({request.remote_ip})"
+        return request_summary(self)
 
     # --- running --------------------------------------------------------------------------------
 
@@ -294,7 +293,7 @@ class RequestHandler(RenderingMixin, LanguagesMixin, Responding, XsrfMixin, Sign
         :arg transforms: the output transforms.
         :arg args, kwargs: the groups of the route's pattern, as bytes or None.
         """
-        pending = self._ww_begin(transforms, args or None, kwargs or None)
+        pending = begin(self, transforms, args or None, kwargs or None)
         if pending is not None:
             await self._ww_drive(pending)
 
@@ -312,7 +311,7 @@ class RequestHandler(RenderingMixin, LanguagesMixin, Responding, XsrfMixin, Sign
                     pending = None  # what failed holds the exception, whose frames hold it
                     self._ww_fail(error)
                     return
-                pending = self._ww_proceed()
+                pending = proceed(self)
         except asyncio.CancelledError:
             self._ww_cancelled()
             raise
@@ -343,12 +342,6 @@ def _is_being_cancelled() -> bool:
     """Whether the present task was cancelled, rather than something that it waited for."""
     task = asyncio.current_task()
     return task is None or task.cancelling() > 0
-
-
-def _loggable(uri: str | None) -> str:
-    """A target for the log: nothing that a terminal would obey."""
-    text = uri or ""
-    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
 note_originals(RequestHandler)

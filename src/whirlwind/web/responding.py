@@ -7,7 +7,14 @@ they do is in the base class.
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from whirlwind.web.response import ResponseBase
+from whirlwind.web.response import (
+    ResponseBase,
+    body_digest,
+    clear_response,
+    etag_matches,
+    finish_response,
+    flush_response,
+)
 
 
 def _initialize(self: "Responding") -> None:
@@ -32,7 +39,7 @@ class Responding(ResponseBase):
 
     def clear(self) -> None:
         """Forget the response so far: status 200, default headers, no body."""
-        self._ww_clear()
+        clear_response(self)
 
     def set_status(self, status_code: int, reason: str | None = None) -> None:
         """Set the status.
@@ -82,7 +89,7 @@ class Responding(ResponseBase):
         :returns: an awaitable that is done when the client's buffers have taken the data: await it
             to write no faster than the client reads.
         """
-        return self._ww_flush(include_footers, False)
+        return flush_response(self, include_footers, False)
 
     def finish(self, chunk: str | bytes | dict[Any, Any] | None = None) -> Any:
         """Finish the response.
@@ -95,7 +102,7 @@ class Responding(ResponseBase):
         :raises RuntimeError: the response was finished before, or has a body that its status does
             not allow.
         """
-        return self._ww_finish(chunk)
+        return finish_response(self, chunk)
 
     def _log(self) -> None:
         """Have the request logged, when it is finished."""
@@ -109,7 +116,7 @@ class Responding(ResponseBase):
 
         :returns: a quoted string: by default the SHA-1 of the body.
         """
-        return self._ww_digest()
+        return body_digest(self)
 
     def set_etag_header(self) -> None:
         """Set ``Etag`` to what `compute_etag` says."""
@@ -122,7 +129,7 @@ class Responding(ResponseBase):
 
         Compared weakly, as RFC 9110 section 13.1.2 wants for this field.
         """
-        return self._ww_etag_matches()
+        return etag_matches(self)
 
     def _clear_representation_headers(self) -> None:
         # RFC 9110 section 15.4.5: a 304 carries what the client needs to update its copy, no more.

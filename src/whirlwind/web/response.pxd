@@ -1,6 +1,7 @@
 import cython
 
 cimport whirlwind.web.hooks as hooks
+cimport whirlwind.httputil.fresh as fresh
 from whirlwind.httputil.storage cimport RequestStorage
 from whirlwind.protocol.headers cimport HeaderMap, is_sendable
 from whirlwind.server.exchange cimport ExchangeBase
@@ -16,7 +17,8 @@ cdef int _last_bits
 
 @cython.locals(version="unsigned int")
 cdef int _original_hooks(object cls) except -1
-cdef object _now
+cdef object _now, sha1, _short_sha1
+cdef Py_ssize_t _SHORT
 cdef dict _DEFAULTS
 cdef long long _date_second
 cdef dict _METHOD_NAMES
@@ -47,18 +49,9 @@ cdef class ResponseBase:
     cdef public int _status_code
     cdef public object _reason
 
-    @cython.locals(headers=HeaderMap, native=RequestStorage)
-    cpdef object _ww_clear(self)
-    @cython.locals(exchange=ExchangeBase, headers=HeaderMap, chunk=bytes, buffer=list, native=RequestStorage)
-    cpdef object _ww_flush(self, bint include_footers, bint sized)
-    @cython.locals(exchange=ExchangeBase)
-    cpdef object _ww_finish(self, object chunk)
-    @cython.locals(native=RequestStorage)
-    cpdef bint _ww_etag_matches(self) except -1
     @cython.locals(native=RequestStorage)
     cdef object _ww_connection(self)
     cdef object _ww_add_etag(self, HeaderMap headers)
-    cpdef str _ww_digest(self)
     cpdef object _ww_set_status(self, object status_code, object reason)
     cpdef object _ww_set_header(self, object name, object value)
     cpdef object _ww_add_header(self, object name, object value)
@@ -67,11 +60,26 @@ cdef class ResponseBase:
     cdef object _ww_add_cookies(self, HeaderMap headers)
     @cython.locals(headers=HeaderMap, size=Py_ssize_t, part=bytes, code=int, native=RequestStorage)
     cdef bint _ww_complete_headers(self) except -1
-    cpdef object _ww_begin(self, object transforms, object args, object kwargs)
-    @cython.locals(native=RequestStorage)
-    cpdef object _ww_proceed(self)
     @cython.locals(native=RequestStorage)
     cdef object _ww_check_request(self)
     cpdef object _ww_fail(self, object error)
     cpdef object _ww_cancelled(self)
     cdef object _ww_mark_prepared(self)
+
+
+@cython.locals(headers=HeaderMap, native=RequestStorage)
+cpdef object clear_response(ResponseBase handler)
+@cython.locals(exchange=ExchangeBase, headers=HeaderMap, chunk=bytes, buffer=list, native=RequestStorage)
+cpdef object flush_response(ResponseBase handler, bint include_footers, bint sized)
+@cython.locals(exchange=ExchangeBase)
+cpdef object finish_response(ResponseBase handler, object chunk)
+@cython.locals(native=RequestStorage)
+cpdef bint etag_matches(ResponseBase handler) except -1
+@cython.locals(buffer=list, chunk=bytes)
+cpdef str body_digest(ResponseBase handler)
+cpdef object begin(ResponseBase handler, object transforms, object args, object kwargs)
+@cython.locals(native=RequestStorage)
+cpdef object proceed(ResponseBase handler)
+@cython.locals(native=RequestStorage)
+cpdef str request_summary(ResponseBase handler)
+cdef str _loggable(object uri)

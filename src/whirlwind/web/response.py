@@ -1,7 +1,7 @@
 """The life of a request in its handler: the compiled base of `RequestHandler`.
 
 Theory of operation. A handler runs in stages: checks, `prepare`, the rest of a streamed body, the
-HTTP method, the end. `_ww_begin` walks through them by plain calls and comes back with None when
+HTTP method, the end. `begin` walks through them by plain calls and comes back with None when
 the request is finished, or with the first awaitable something returned; then
 `RequestHandler._ww_drive`, a coroutine, takes over. So a handler that never waits costs neither a
 coroutine nor a task, and there is one description of the stages, not two.
@@ -12,6 +12,7 @@ all others belong to Tornado's API and to subclasses.
 """
 
 import datetime
+import importlib
 import numbers
 import re
 import time
@@ -20,6 +21,7 @@ from hashlib import sha1
 from types import FunctionType
 from typing import Any, Final
 
+import whirlwind.httputil.fresh as fresh
 import whirlwind.web.hooks as hooks
 from whirlwind._public import start_values
 from whirlwind._version import VERSION
@@ -29,7 +31,6 @@ from whirlwind.httputil.storage import RequestStorage
 from whirlwind.httputil.urls import reason_phrase
 from whirlwind.protocol import limits, scan
 from whirlwind.server.exchange import Exchange, ExchangeBase
-from whirlwind.web.done import DONE
 from whirlwind.web.errors import HTTPError
 
 _START: Final = 0
@@ -51,6 +52,7 @@ _LOG: Final = 128
 _EXECUTE: Final = 256
 _CLEAR: Final = 512
 _FINISH: Final = 1024
+SUMMARY: Final = 2048
 # The same for other modules: C integers cannot be imported.
 EXECUTE_HOOK: Final = 256
 BREAK_CYCLES_HOOK: Final = 32
@@ -67,6 +69,7 @@ _HOOKS: Final[dict[int, tuple[str, ...]]] = {
     _EXECUTE: ("_execute",),
     _CLEAR: ("clear",),
     _FINISH: ("finish",),
+    SUMMARY: ("get_status", "_request_summary"),
 }
 _HOOK_NAMES: Final = frozenset(name for names in _HOOKS.values() for name in names)
 _ORIGINALS: dict[str, Any] = {}
@@ -101,6 +104,13 @@ def _original_hooks(cls: type) -> int:
     _last_bits = bits
     return bits
 
+
+# OpenSSL's function is faster by the byte, and slower to begin with.
+_SHORT: Final = 512
+try:
+    _short_sha1: Any = importlib.import_module("_sha1").sha1
+except ImportError:  # a Python may be built without
+    _short_sha1 = sha1
 
 #: Value of the ``Server`` field.
 SERVER: Final = f"Whirlwind/{VERSION}"
@@ -147,6 +157,10 @@ class ResponseBase:
     _ww_raw_kwargs: Any
     _ww_stage: int
     _ww_exchange: ExchangeBase | None
+    _headers: HTTPHeaders
+    _write_buffer: list[bytes]
+    _status_code: int
+    _reason: str
 
     def __init__(self, application: Any, request: Any, **kwargs: Any) -> None:
         """
@@ -171,7 +185,7 @@ class ResponseBase:
         elif connection is not None:
             connection.set_close_callback(self.on_connection_close)
         if self._ww_original & _CLEAR:
-            self._ww_clear()
+            clear_response(self)
         else:
             self.clear()
         if kwargs or not self._ww_original & _INITIALIZE:
@@ -181,17 +195,6 @@ class ResponseBase:
         if name in _HOOK_NAMES:
             self._ww_original = 0  # somebody mocks or patches this very instance
         hooks.set_attribute(self, name, value)
-
-    def _ww_clear(self) -> None:
-        headers = HTTPHeaders.__new__(HTTPHeaders)
-        native = self._ww_native
-        headers.reset(default_headers(_now() if native is None else native._start_time))
-        self._headers = headers
-        if not self._ww_original & _SET_DEFAULT_HEADERS:
-            self.set_default_headers()
-        self._write_buffer: list[bytes] = []
-        self._status_code = 200
-        self._reason = "OK"
 
     # --- body -----------------------------------------------------------------------------------
 
@@ -240,71 +243,10 @@ class ResponseBase:
             )
             raise TypeError(f"write() takes bytes, str and dict, not {type(chunk).__name__}{hint}")
 
-    def _ww_flush(self, include_footers: bool, sized: bool) -> Any:
-        buffer = self._write_buffer
-        if len(buffer) == 1:
-            chunk = buffer[0]
-        else:
-            chunk = b"".join(buffer) if buffer else b""
-        self._write_buffer = []
-        exchange = self._ww_exchange
-        connection = self._ww_connection()
-        if connection is not exchange:
-            exchange = None  # somebody put another connection in front
-        if self._headers_written:
-            for transform in self._transforms or ():
-                chunk = transform.transform_chunk(chunk, include_footers)
-            if self.request.method == "HEAD":
-                chunk = b""
-            return connection.write(chunk)
-        self._headers_written = True
-        headers = self._headers
-        for transform in self._transforms or ():
-            self._status_code, headers, chunk = transform.transform_first_chunk(
-                self._status_code, headers, chunk, include_footers
-            )
-        if self._new_cookie is not None:
-            self._ww_add_cookies(headers)
-        native = self._ww_native
-        if (native.method if native is self.request else self.request.method) == "HEAD":
-            chunk = b""
-        if exchange is None:
-            line = ResponseStartLine("HTTP/1.1", self._status_code, self._reason)
-            return connection.write_headers(line, headers, chunk)
-        if include_footers:
-            return exchange.respond(
-                self._status_code, self._reason, headers, chunk, sized and not self._transforms
-            )
-        return exchange.start(self._status_code, self._reason, headers, chunk)
-
     def _ww_add_cookies(self, headers: HTTPHeaders) -> None:
         morsel: Any
         for morsel in self._new_cookie.values():
             headers.append("Set-Cookie", morsel.OutputString(None))
-
-    def _ww_finish(self, chunk: Any) -> Any:
-        if self._finished:
-            raise RuntimeError("finish() called twice")
-        if chunk is not None:
-            self.write(chunk)
-        sized = not self._headers_written and self._ww_complete_headers()
-        if self._ww_original & _FLUSH:
-            done = self._ww_flush(True, sized)
-        else:
-            done = self.flush(include_footers=True)
-        exchange = self._ww_exchange
-        if exchange is None or not exchange.is_finished():
-            self._ww_connection().finish()
-        if self._ww_original & _LOG:
-            self.application.log_request(self)
-        else:
-            self._log()
-        self._finished = True
-        if not self._ww_original & _ON_FINISH:
-            self.on_finish()
-        if not self._ww_original & _BREAK_CYCLES:
-            self._break_cycles()
-        return done
 
     def _ww_connection(self) -> Any:
         native = self._ww_native
@@ -313,7 +255,7 @@ class ResponseBase:
     def _ww_complete_headers(self) -> bool:
         """Add what a whole response has; True if that is a Content-Length, which is right then."""
         headers = self._headers
-        if self._status_code == 200 and not headers.has_normal("Etag"):
+        if self._status_code == 200 and "Etag" not in headers._map:
             native = self._ww_native
             method = native.method if native is self.request else self.request.method
             if method == "GET" or method == "HEAD":
@@ -323,18 +265,18 @@ class ResponseBase:
             if self._write_buffer:
                 raise RuntimeError(f"Cannot send a body with status {code}")
             self._clear_representation_headers()
-        elif not headers.has_normal("Content-Length"):
+        elif "Content-Length" not in headers._map:
             size = 0
             for part in self._write_buffer:
                 size += len(part)
-            headers.put_normal("Content-Length", str(size))
+            headers._map["Content-Length"] = str(size)
             return True
         return False
 
     def _ww_add_etag(self, headers: HTTPHeaders) -> None:
         if self._ww_original & _ETAGS_AS_USUAL:
-            headers.put_normal("Etag", self._ww_digest())
-            matches = self._ww_etag_matches()
+            headers._map["Etag"] = body_digest(self)
+            matches = etag_matches(self)
         else:
             self.set_etag_header()
             matches = self.check_etag_header()
@@ -342,84 +284,7 @@ class ResponseBase:
             self._write_buffer = []
             self.set_status(304)
 
-    def _ww_digest(self) -> str:
-        buffer = self._write_buffer
-        if len(buffer) == 1:
-            digest = sha1(buffer[0])
-        else:
-            digest = sha1()
-            for part in buffer:
-                digest.update(part)
-        return f'"{digest.hexdigest()}"'
-
-    def _ww_etag_matches(self) -> bool:
-        native = self._ww_native
-        if native is not None and native is self.request and native.lacks(_IF_NONE_MATCH):
-            return False
-        wanted = self.request.headers.get("If-None-Match", "")
-        etag = self._headers.lookup_normal("Etag")
-        if not wanted or not etag:
-            return False
-        strong = etag[2:] if etag.startswith("W/") else etag
-        for found in _ETAGS.finditer(wanted):
-            if found.group(0) == "*" or found.group(1) == strong:
-                return True
-        return False
-
     # --- stages ---------------------------------------------------------------------------------
-
-    def _ww_begin(self, transforms: Any, args: Any, kwargs: Any) -> Any:
-        """Start on the request.
-
-        :arg transforms: the output transforms, or None.
-        :arg args, kwargs: the groups of the route's pattern, as bytes or None.
-        :returns: None when the request is done, otherwise what to await before `_ww_proceed`.
-        """
-        self._transforms = transforms
-        self._ww_raw_args = args
-        self._ww_raw_kwargs = kwargs
-        return self._ww_proceed()
-
-    def _ww_proceed(self) -> Any:
-        """Go on from the present stage to the next awaitable."""
-        try:
-            if self._ww_stage == _START:
-                self._ww_check_request()
-                self._ww_stage = _PREPARING
-                if not self._ww_original & _PREPARE:
-                    pending = self.prepare()
-                    if pending is not None:
-                        return pending
-            if self._ww_stage == _PREPARING:
-                if self._prepared_future is not None:
-                    self._ww_mark_prepared()
-                if self._finished:
-                    self._ww_stage = _DONE
-                    return None
-                self._ww_stage = _IN_BODY
-                if self._prepared_future is not None:
-                    return self.request._body_future
-            if self._ww_stage == _IN_BODY:
-                self._ww_stage = _IN_METHOD
-                native = self._ww_native
-                name = native.method if native is self.request else self.request.method
-                method = getattr(self, _METHOD_NAMES.get(name) or name.lower())
-                if self.path_args or self.path_kwargs:
-                    pending = method(*self.path_args, **self.path_kwargs)
-                else:
-                    pending = method()
-                if pending is not None and pending is not DONE:
-                    return pending
-            if self._ww_stage == _IN_METHOD:
-                self._ww_stage = _DONE
-                if self._auto_finish and not self._finished:
-                    if self._ww_original & _FINISH:
-                        self._ww_finish(None)
-                    else:
-                        self.finish()
-        except (Exception, CancelledError) as error:
-            self._ww_fail(error)
-        return None
 
     def _ww_check_request(self) -> None:
         request = self.request
@@ -472,6 +337,193 @@ class ResponseBase:
         future = self._prepared_future
         if future is not None and not future.done():
             future.set_result(None)
+
+
+# --- what the methods of handlers do ------------------------------------------------------------
+#
+# As functions, because calls from here take them at once: the methods of a compiled class with a
+# subclass in Python are looked up by their name each time, from Python 3.12 on.
+
+
+def clear_response(handler: ResponseBase) -> None:
+    """`RequestHandler.clear`."""
+    headers = fresh.instance(HTTPHeaders)
+    native = handler._ww_native
+    headers._map = default_headers(_now() if native is None else native._start_time).copy()
+    headers._suspect = False
+    handler._headers = headers
+    if not handler._ww_original & _SET_DEFAULT_HEADERS:
+        handler.set_default_headers()
+    handler._write_buffer = []
+    handler._status_code = 200
+    handler._reason = "OK"
+
+
+def flush_response(handler: ResponseBase, include_footers: bool, sized: bool) -> Any:
+    """`RequestHandler.flush`.
+
+    :arg sized: whether there is a Content-Length that is known to be right.
+    """
+    buffer = handler._write_buffer
+    if len(buffer) == 1:
+        chunk = buffer[0]
+    else:
+        chunk = b"".join(buffer) if buffer else b""
+    handler._write_buffer = []
+    exchange = handler._ww_exchange
+    connection = handler._ww_connection()
+    if connection is not exchange:
+        exchange = None  # somebody put another connection in front
+    if handler._headers_written:
+        for transform in handler._transforms or ():
+            chunk = transform.transform_chunk(chunk, include_footers)
+        if handler.request.method == "HEAD":
+            chunk = b""
+        return connection.write(chunk)
+    handler._headers_written = True
+    headers = handler._headers
+    for transform in handler._transforms or ():
+        handler._status_code, headers, chunk = transform.transform_first_chunk(
+            handler._status_code, headers, chunk, include_footers
+        )
+    if handler._new_cookie is not None:
+        handler._ww_add_cookies(headers)
+    native = handler._ww_native
+    if (native.method if native is handler.request else handler.request.method) == "HEAD":
+        chunk = b""
+    if exchange is None:
+        line = ResponseStartLine("HTTP/1.1", handler._status_code, handler._reason)
+        return connection.write_headers(line, headers, chunk)
+    if include_footers:
+        return exchange.respond(
+            handler._status_code, handler._reason, headers, chunk, sized and not handler._transforms
+        )
+    return exchange.start(handler._status_code, handler._reason, headers, chunk)
+
+
+def finish_response(handler: ResponseBase, chunk: Any) -> Any:
+    """`RequestHandler.finish`."""
+    if handler._finished:
+        raise RuntimeError("finish() called twice")
+    if chunk is not None:
+        handler.write(chunk)
+    sized = not handler._headers_written and handler._ww_complete_headers()
+    if handler._ww_original & _FLUSH:
+        done = flush_response(handler, True, sized)
+    else:
+        done = handler.flush(include_footers=True)
+    exchange = handler._ww_exchange
+    if exchange is None or not exchange.is_finished():
+        handler._ww_connection().finish()
+    if handler._ww_original & _LOG:
+        handler.application.log_request(handler)
+    else:
+        handler._log()
+    handler._finished = True
+    if not handler._ww_original & _ON_FINISH:
+        handler.on_finish()
+    if not handler._ww_original & _BREAK_CYCLES:
+        handler._break_cycles()
+    return done
+
+
+def body_digest(handler: ResponseBase) -> str:
+    """`RequestHandler.compute_etag`."""
+    buffer = handler._write_buffer
+    if len(buffer) == 1:
+        chunk = buffer[0]
+        digest = _short_sha1(chunk) if len(chunk) < _SHORT else sha1(chunk)
+    else:
+        digest = sha1()
+        for part in buffer:
+            digest.update(part)
+    return f'"{digest.hexdigest()}"'
+
+
+def etag_matches(handler: ResponseBase) -> bool:
+    """`RequestHandler.check_etag_header`."""
+    native = handler._ww_native
+    if native is not None and native is handler.request and native.lacks(_IF_NONE_MATCH):
+        return False
+    wanted = handler.request.headers.get("If-None-Match", "")
+    etag = handler._headers.lookup_normal("Etag")
+    if not wanted or not etag:
+        return False
+    strong = etag[2:] if etag.startswith("W/") else etag
+    for found in _ETAGS.finditer(wanted):
+        if found.group(0) == "*" or found.group(1) == strong:
+            return True
+    return False
+
+
+def begin(handler: ResponseBase, transforms: Any, args: Any, kwargs: Any) -> Any:
+    """Start on the request.
+
+    :arg transforms: the output transforms, or None.
+    :arg args, kwargs: the groups of the route's pattern, as bytes or None.
+    :returns: None when the request is done, otherwise what to await before `proceed`.
+    """
+    handler._transforms = transforms
+    handler._ww_raw_args = args
+    handler._ww_raw_kwargs = kwargs
+    return proceed(handler)
+
+
+def proceed(handler: ResponseBase) -> Any:
+    """Go on from the present stage to the next awaitable."""
+    try:
+        if handler._ww_stage == _START:
+            handler._ww_check_request()
+            handler._ww_stage = _PREPARING
+            if not handler._ww_original & _PREPARE:
+                pending = handler.prepare()
+                if pending is not None:
+                    return pending
+        if handler._ww_stage == _PREPARING:
+            if handler._prepared_future is not None:
+                handler._ww_mark_prepared()
+            if handler._finished:
+                handler._ww_stage = _DONE
+                return None
+            handler._ww_stage = _IN_BODY
+            if handler._prepared_future is not None:
+                return handler.request._body_future
+        if handler._ww_stage == _IN_BODY:
+            handler._ww_stage = _IN_METHOD
+            native = handler._ww_native
+            name = native.method if native is handler.request else handler.request.method
+            method = getattr(handler, _METHOD_NAMES.get(name) or name.lower())
+            if handler.path_args or handler.path_kwargs:
+                pending = method(*handler.path_args, **handler.path_kwargs)
+            else:
+                pending = method()
+            if pending is not None:
+                return pending
+        if handler._ww_stage == _IN_METHOD:
+            handler._ww_stage = _DONE
+            if handler._auto_finish and not handler._finished:
+                if handler._ww_original & _FINISH:
+                    finish_response(handler, None)
+                else:
+                    handler.finish()
+    except (Exception, CancelledError) as error:
+        handler._ww_fail(error)
+    return None
+
+
+def request_summary(handler: ResponseBase) -> str:
+    """What the log says of a request."""
+    request = handler.request
+    native = handler._ww_native
+    if native is not None and native is request:
+        return f"{native.method} {_loggable(native.uri)} ({native.remote_ip})"
+    return f"{request.method} {_loggable(request.uri)} ({request.remote_ip})"
+
+
+def _loggable(uri: str | None) -> str:
+    """A target for the log: nothing that a terminal would obey."""
+    text = uri or ""
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
 start_values(

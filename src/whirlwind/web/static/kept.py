@@ -206,7 +206,7 @@ def answer(handler: ResponseBase, place: Place, include_body: bool) -> bool:
     headers = handler._headers
     chosen = place
     if place.siblings:
-        if headers.has_normal("Vary"):
+        if "Vary" in headers._map:
             return False
         if not native.lacks(_ACCEPT_ENCODING):
             coding = preferred(request.headers.get("Accept-Encoding", ""), place.codings)
