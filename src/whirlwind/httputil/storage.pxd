@@ -32,6 +32,8 @@ cdef class RequestStorage:
     @cython.locals(target=str, mark=Py_ssize_t)
     cdef object adopt(self, RequestHead head, object connection, object context, double now)
     @cython.locals(head=RequestHead)
-    cdef bint lacks(self, int field)
-    @cython.locals(head=RequestHead)
     cpdef bint has_form(self)
+
+
+@cython.locals(head=RequestHead)
+cpdef bint lacks(RequestStorage request, int field) except -1

@@ -80,11 +80,6 @@ class RequestStorage:
             if "&" in self._query and self._query.count("&") >= max_query_arguments():
                 raise ProtocolError(400, "too many query arguments")
 
-    def lacks(self, field: int) -> bool:
-        """Whether a field of ``scan.FIELD_IDS`` is known to be absent, without making `headers`."""
-        head = self._head
-        return head is not None and self._headers is None and not head.seen & (1 << field)
-
     def has_form(self) -> bool:
         """Whether the body, if there is one, is declared as a form to be parsed."""
         head = self._head
@@ -273,6 +268,12 @@ class RequestStorage:
                 jar[name] = value
             except Exception:
                 continue
+
+
+def lacks(request: RequestStorage, field: int) -> bool:
+    """Whether a field of ``scan.FIELD_IDS`` is known to be absent, without making `headers`."""
+    head = request._head
+    return head is not None and request._headers is None and not head.seen & (1 << field)
 
 
 start_values(

@@ -2,7 +2,7 @@ import cython
 
 cimport whirlwind.web.hooks as hooks
 cimport whirlwind.httputil.fresh as fresh
-from whirlwind.httputil.storage cimport RequestStorage
+from whirlwind.httputil.storage cimport RequestStorage, lacks
 from whirlwind.protocol.headers cimport HeaderMap, is_sendable
 from whirlwind.server.exchange cimport ExchangeBase
 

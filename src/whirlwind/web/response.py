@@ -27,7 +27,7 @@ from whirlwind._public import start_values
 from whirlwind._version import VERSION
 from whirlwind.escape import json_encode
 from whirlwind.httputil import HTTPHeaders, ResponseStartLine, format_timestamp
-from whirlwind.httputil.storage import RequestStorage
+from whirlwind.httputil.storage import RequestStorage, lacks
 from whirlwind.httputil.urls import reason_phrase
 from whirlwind.protocol import limits, scan
 from whirlwind.server.exchange import Exchange, ExchangeBase
@@ -443,7 +443,7 @@ def body_digest(handler: ResponseBase) -> str:
 def etag_matches(handler: ResponseBase) -> bool:
     """`RequestHandler.check_etag_header`."""
     native = handler._ww_native
-    if native is not None and native is handler.request and native.lacks(_IF_NONE_MATCH):
+    if native is not None and native is handler.request and lacks(native, _IF_NONE_MATCH):
         return False
     wanted = handler.request.headers.get("If-None-Match", "")
     etag = handler._headers.lookup_normal("Etag")

@@ -14,6 +14,7 @@ from typing import Any, Final
 from whirlwind import httputil
 from whirlwind._public import claim
 from whirlwind.httputil import HTTPServerRequest
+from whirlwind.httputil.storage import lacks
 from whirlwind.protocol import scan
 from whirlwind.web.codings import preferred, vary
 from whirlwind.web.done import DONE
@@ -267,7 +268,7 @@ class StaticFileHandler(VersionedFiles):
 
     def _wanted_coding(self, offered: tuple[str, ...]) -> str | None:
         request = self.request
-        if type(request) is HTTPServerRequest and request.lacks(scan.ACCEPT_ENCODING):
+        if type(request) is HTTPServerRequest and lacks(request, scan.ACCEPT_ENCODING):
             return None
         headers = request.headers
         if "Range" in headers:
