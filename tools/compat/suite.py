@@ -153,15 +153,22 @@ def run_module(module: str) -> Outcome:
             status: int | None = process.wait(MODULE_TIMEOUT + 15)
         except subprocess.TimeoutExpired:
             status = None
-        # The session is this module's own: what its tests started and left behind ends with it.
+        _end(process)
+    outcome = read_results(module, results, status)
+    outcome.seconds = time.monotonic() - start
+    return outcome
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End a worker, and what its tests started and left behind: its session is its own."""
+    if sys.platform == "win32":
+        process.kill()
+    else:
         try:
             os.killpg(process.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
-        process.wait()
-    outcome = read_results(module, results, status)
-    outcome.seconds = time.monotonic() - start
-    return outcome
+    process.wait()
 
 
 def read_results(module: str, file: Path, status: int | None) -> Outcome:
