@@ -67,8 +67,9 @@ class JSONFormatter(logging.Formatter):
                 told.setdefault(name, value)
         try:
             return json.dumps(told, default=repr, allow_nan=False)
-        except (TypeError, ValueError):  # keys that are no strings, circles, infinity
-            return json.dumps({name: _plain(value) for name, value in told.items()})
+        except (TypeError, ValueError):
+            plain = {name: _plain(value) for name, value in told.items()}
+            return json.dumps(plain, default=repr)
 
 
 def _request(args: Any) -> dict[str, Any]:
@@ -82,7 +83,12 @@ def _request(args: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    return value if isinstance(value, (str, int)) else repr(value)
+    """The value, or its repr if JSON has no such thing: keys but strings, circles, infinity."""
+    try:
+        json.dumps(value, default=repr, allow_nan=False)
+    except (TypeError, ValueError):
+        return repr(value)
+    return value
 
 
 claim("whirlwind.jsonlog", JSONFormatter)

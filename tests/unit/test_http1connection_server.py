@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import logging
 import ssl
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -315,6 +317,40 @@ def test_detaching_on_the_servers_side(run: Run) -> None:
         served.client.close()
 
     run(main)
+
+
+def test_nothing_of_a_connection_waits_for_the_garbage_collector(run: Run) -> None:
+    async def main() -> None:
+        delegate = Requests(say("hi"))
+        async with Served(delegate) as served:
+            await served.client.write(GET)
+            await served.client.read_bytes(len(HI))
+            references = [weakref.ref(served.connection), weakref.ref(served.stream)]
+        events = delegate.events
+        await until(lambda: events[-1] == "on_close")
+        delegate.connections.clear()  # through them, the delegate refers to itself
+        del served, delegate
+
+        mine, theirs = stream_pair()
+        connection = HTTP1Connection(mine, False)
+        received = asyncio.Event()
+        reading = asyncio.ensure_future(connection.read_response(Receiver(finish=received.set)))
+        await theirs.write(GET)
+        await received.wait()
+        say("hi")(connection)
+        assert await reading is True
+        mine.close()
+        theirs.close()
+        references += [weakref.ref(connection), weakref.ref(mine)]
+        del mine, connection, reading
+        await until(lambda: not [each for each in references if each() is not None])
+
+    gc.collect()
+    gc.disable()
+    try:
+        run(main)
+    finally:
+        gc.enable()
 
 
 def test_serving_twice_is_an_error(run: Run) -> None:

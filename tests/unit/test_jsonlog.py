@@ -66,7 +66,9 @@ def test_what_the_call_adds() -> None:
     assert (found["request_id"], found["user"], found["message"]) == ("r1", {"id": 5}, "x")
     assert told(record("x", thing=ValueError("v")))["thing"] == "ValueError('v')"
     for odd in (circle, {(1, 2): 3}, float("inf")):
-        assert told(record("x", thing=odd))["thing"] == repr(odd)
+        found = told(record("x", thing=odd, took=0.5, tags=["a", b"b"]))
+        assert found["thing"] == repr(odd)
+        assert (found["took"], found["tags"]) == (0.5, ["a", "b'b'"]), "others stay as they are"
     assert told(record("x", level="mine"))["level"] == "warning"
 
 

@@ -175,6 +175,6 @@ class _SingleRequest(HTTPServerConnectionDelegate):
         self._side.closed_early()
 
     def _end(self, reusable: bool) -> None:
-        self._side.exchange = None
+        self._side.exchange = self._side._single = None
         if not self.over.done():
             self.over.set_result(reusable)

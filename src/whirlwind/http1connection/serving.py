@@ -83,7 +83,9 @@ class _Requests(HTTPServerConnectionDelegate):
         )
 
     def on_close(self, server_conn: object) -> None:
-        self._delegate.on_close(self._connection)
+        connection = self._connection
+        del self._connection  # it refers to this: a circle that the last call ends
+        self._delegate.on_close(connection)
 
 
 claim("whirlwind.http1connection", HTTP1ServerConnection)

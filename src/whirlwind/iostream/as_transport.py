@@ -108,7 +108,12 @@ class StreamTransport(asyncio.Transport):
         protocol = self._protocol
         if protocol is None or self._closing:
             return
-        protocol.data_received(future.result())
+        try:
+            protocol.data_received(future.result())
+        except BaseException as error:
+            # As with asyncio's transports: without this, nobody would ever read on.
+            self._stream.close(exc_info=error)
+            raise
         self._read_on()
 
     def is_reading(self) -> bool:
@@ -228,12 +233,14 @@ class StreamTransport(asyncio.Transport):
     def _stream_closed(self) -> None:
         if self._handshake_timer is not None:
             self._handshake_timer.cancel()
-        self._deliver_rest()
-        protocol = self._protocol
-        self._protocol = None
-        if protocol is not None:
-            error = self._stream.error
-            protocol.connection_lost(error if isinstance(error, Exception) else None)
+        try:
+            self._deliver_rest()
+        finally:
+            protocol = self._protocol
+            self._protocol = None
+            if protocol is not None:
+                error = self._stream.error
+                protocol.connection_lost(error if isinstance(error, Exception) else None)
 
     def _deliver_rest(self) -> None:
         """What arrived before the end is still worth having."""
