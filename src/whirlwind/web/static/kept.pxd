@@ -2,7 +2,7 @@ import cython
 
 cimport whirlwind.web.hooks as hooks
 cimport whirlwind.web.static.same as same
-from whirlwind.httputil.storage cimport RequestStorage
+from whirlwind.httputil.storage cimport RequestStorage, lacks
 from whirlwind.protocol.headers cimport HeaderMap
 from whirlwind.web.response cimport ResponseBase
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 import whirlwind.web.hooks as hooks
 import whirlwind.web.static.same as same
 from whirlwind.httputil import format_timestamp
+from whirlwind.httputil.storage import lacks
 from whirlwind.protocol import scan
 from whirlwind.protocol.limits import (
     MAX_CLASS_CACHE,
@@ -200,7 +201,9 @@ def answer(handler: ResponseBase, place: Place, include_body: bool) -> bool:
     if native is None or native is not request or handler._transforms or native.body:
         return False
     if not (
-        native.lacks(_RANGE) and native.lacks(_IF_NONE_MATCH) and native.lacks(_IF_MODIFIED_SINCE)
+        lacks(native, _RANGE)
+        and lacks(native, _IF_NONE_MATCH)
+        and lacks(native, _IF_MODIFIED_SINCE)
     ):
         return False
     headers = handler._headers
@@ -208,7 +211,7 @@ def answer(handler: ResponseBase, place: Place, include_body: bool) -> bool:
     if place.siblings:
         if "Vary" in headers._map:
             return False
-        if not native.lacks(_ACCEPT_ENCODING):
+        if not lacks(native, _ACCEPT_ENCODING):
             coding = preferred(request.headers.get("Accept-Encoding", ""), place.codings)
             if coding is not None:
                 chosen = place.siblings[coding]
