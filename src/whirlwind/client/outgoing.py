@@ -13,6 +13,7 @@ from whirlwind.escape import to_unicode
 from whirlwind.httpclient.request import HTTPRequest, _RequestProxy
 from whirlwind.httputil import HTTPHeaders
 from whirlwind.protocol.errors import HTTPOutputError
+from whirlwind.protocol.sending import Framing
 
 if TYPE_CHECKING:
     from whirlwind.client.urls import Origin
@@ -65,7 +66,7 @@ class Outgoing:
     request_timeout = math.inf
     _continue_due = False
     _producer: Callable[..., Any] | None = None
-    _framing: heads.Framing | None = None
+    _framing: Framing | None = None
     _codings: tuple[str, ...] = ()
 
     def _use(self, request: HTTPRequest | _RequestProxy) -> None:
@@ -262,9 +263,9 @@ class Outgoing:
             self.deferred = True
             if announced is None:
                 ours["Transfer-Encoding"] = "chunked"
-                self._framing = heads.Framing(None)
+                self._framing = Framing(None)
             elif announced.isascii() and announced.isdigit():
-                self._framing = heads.Framing(int(announced))
+                self._framing = Framing(int(announced))
             else:
                 raise ValueError(f"Content-Length is not a number: {announced!r}")
         elif self.method in _WITH_BODY:

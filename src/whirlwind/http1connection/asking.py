@@ -16,6 +16,7 @@ from whirlwind.protocol.errors import HTTPOutputError, ProtocolError
 from whirlwind.protocol.headers import encode_head
 from whirlwind.protocol.http1 import ResponseParser
 from whirlwind.protocol.limits import MAX_BODY_SIZE, STREAM_CHUNK_SIZE
+from whirlwind.protocol.sending import Framing
 from whirlwind.server.decoder import decoder_for
 
 if TYPE_CHECKING:
@@ -51,8 +52,7 @@ class AskingSide:
         # Done when nothing can be sent any more; there is one while somebody waits for that.
         self._closed: Future[None] | None = None
         self._close_callback: Callable[[], None] | None = None
-        self._chunked = False
-        self._left: int | None = None
+        self._framing: Framing | None = None
         self._max_body_size = params.max_body_size or stream.max_buffer_size or MAX_BODY_SIZE
         self._body_timeout = params.body_timeout
         self._body_timer: asyncio.Timeout | None = None
@@ -89,13 +89,13 @@ class AskingSide:
                 raise HTTPOutputError(f"Unknown Transfer-Encoding {coding!r}")
             if length is not None:
                 raise HTTPOutputError("A request has Content-Length or Transfer-Encoding, not both")
-            self._chunked = True
+            self._framing = Framing(None)
         elif length is not None:
             if not (length.isdecimal() and length.isascii()):
                 raise HTTPOutputError(f"Content-Length is not a number: {length!r}")
-            self._left = int(length)
+            self._framing = Framing(int(length))
         elif method in _WITH_BODY:
-            self._chunked = True
+            self._framing = Framing(None)
             last = "Transfer-Encoding: chunked\r\n"
         if self._params.no_keep_alive and "Connection" not in headers:
             last += "Connection: close\r\n"
@@ -108,17 +108,15 @@ class AskingSide:
         return self._send(self._frame(chunk) if chunk else b"")
 
     def _frame(self, chunk: bytes) -> bytes:
-        if self._chunked:
-            return b"%x\r\n%b\r\n" % (len(chunk), chunk)
-        if self._left is None:
+        if self._framing is None:
             raise HTTPOutputError(
                 f"The body of a {self._method} request needs Content-Length, or Transfer-Encoding"
             )
-        if len(chunk) > self._left:
+        try:
+            return self._framing.frame(chunk)
+        except HTTPOutputError:
             self.close()
-            raise HTTPOutputError("Tried to write more data than Content-Length")
-        self._left -= len(chunk)
-        return chunk
+            raise
 
     def _send(self, data: bytes) -> Any:
         try:
@@ -135,14 +133,17 @@ class AskingSide:
         """The request is complete."""
         if not self._begun:
             raise HTTPOutputError("No request is being written")
-        if self._left:
-            left = self._left
-            self.close()
-            raise HTTPOutputError(f"Tried to write {left} bytes less than Content-Length")
-        if not self._sent.done():
-            if self._chunked:
-                self._send(b"0\r\n\r\n")
-            self._sent.set_result(None)
+        if self._sent.done():
+            return
+        if self._framing is not None:
+            try:
+                end = self._framing.end()
+            except HTTPOutputError:
+                self.close()
+                raise
+            if end:
+                self._send(end)
+        self._sent.set_result(None)
 
     # Reading.
 
