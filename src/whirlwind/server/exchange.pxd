@@ -53,6 +53,6 @@ cdef class ExchangeBase:
     cpdef bint is_lost(self)
     cpdef object cut(self)
     cpdef object refused(self)
-    cdef object release(self)
+    cpdef object release(self)
     @cython.locals(receiver=object)
     cpdef object lost(self)
