@@ -28,6 +28,7 @@ version_info = API_VERSION_INFO
 _MODULES = (
     "autoreload",
     "concurrent",
+    "curl_httpclient",
     "escape",
     "gen",
     "httpclient",

@@ -54,10 +54,10 @@ async def splice(
     try:
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        back.transport.abort()
         for task in both:
             task.cancel()
         await asyncio.gather(*both, return_exceptions=True)
-        back.transport.abort()
 
 
 async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -50,7 +50,8 @@ class Request:
         self.raw = head + body
         self.line, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
         self.method, self.target, self.version = self.line.split(" ")
-        self.fields = [tuple(line.split(": ", 1)) for line in lines]
+        pairs = [line.partition(":") for line in lines]
+        self.fields = [(name, value.strip()) for name, _, value in pairs]
         self.headers = {name.lower(): value for name, value in self.fields}
         self.body = body
         #: Which connection it came over, counted from 0.
@@ -121,16 +122,17 @@ class Server:
         self.failure: BaseException | None = None
 
     async def __aenter__(self) -> Server:
-        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
-        self.port: int = self.server.sockets[0].getsockname()[1]
         self.tasks: set[asyncio.Task[Any]] = set()
+        self.writers: list[asyncio.StreamWriter] = []
+        self.server = await asyncio.start_server(self.accept, "127.0.0.1", 0, ssl=self.tls)
+        self.port: int = self.server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         self.server.close()
         await end(self.tasks)
-        for peer in self.peers:
-            peer.writer.transport.abort()
+        for writer in self.writers:
+            writer.transport.abort()
         await asyncio.sleep(0)
         if self.failure is not None:
             raise self.failure
@@ -139,10 +141,15 @@ class Server:
         scheme = "https" if self.tls else "http"
         return f"{scheme}://{user and user + '@'}{host}:{self.port}{path}"
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a new connection."""
+        # Not a coroutine: one that is cancelled before it begins would never close the writer.
+        self.writers.append(writer)
+        task = asyncio.ensure_future(self._serve(reader, writer))
         self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = Peer(reader, writer, len(self.peers))
         self.peers.append(peer)
         try:
@@ -157,7 +164,6 @@ class Server:
         finally:
             peer.closed.set()
             writer.close()
-            self.tasks.discard(task)
 
     async def _answer(self, peer: Peer) -> bool:
         answer = self.answers.pop(0) if self.answers else OK

@@ -955,7 +955,7 @@ class TestConnecting:
 
         async def main() -> None:
             async with Server() as server:
-                listening = await asyncio.start_unix_server(server._serve, path)
+                listening = await asyncio.start_unix_server(server.accept, path)
                 async with client(resolver=Unix()) as c:
                     assert (await c.fetch("http://anything/x")).body == b"ok"
                 async with client() as c:
