@@ -284,6 +284,7 @@ def test_a_client_that_leaves(run: Run) -> None:
             served.client.close()
             await gone.wait()
             await until(lambda: delegate.events[-1] == "on_close")
+            assert "close" not in delegate.events, "it has heard of the end already"
         delegate = Requests()
         async with Served(delegate) as served:
             await served.client.write(b"POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na")
@@ -291,6 +292,29 @@ def test_a_client_that_leaves(run: Run) -> None:
             served.client.close()
             await until(lambda: delegate.events[-1] == "on_close")
             assert delegate.events[-2] == "close"
+
+    run(main)
+
+
+def test_a_handler_hears_once_that_its_client_left(run: Run) -> None:
+    called: list[str] = []
+
+    class Waiting(web.RequestHandler):
+        async def get(self) -> None:
+            called.append("get")
+            await asyncio.Event().wait()
+
+        def on_connection_close(self) -> None:
+            called.append("gone")
+
+    async def main() -> None:
+        served = Served(web.Application([("/1", Waiting)]))
+        await served.client.write(GET)
+        await until(lambda: called)
+        served.client.close()
+        await until(served.stream.closed)
+        await served.connection.close()
+        assert called == ["get", "gone"]
 
     run(main)
 

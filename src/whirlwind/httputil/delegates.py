@@ -71,7 +71,7 @@ class HTTPMessageDelegate:
         """The message is complete."""
 
     def on_connection_close(self) -> None:
-        """The connection closed before the message was complete, or before it was answered.
+        """The connection closed before the message was complete.
 
         Either this or :meth:`finish` is called for a message that is being received.
         """

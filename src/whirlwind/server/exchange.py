@@ -263,7 +263,7 @@ class ExchangeBase:
         self.release()
         if self._state == _FINISHED:
             return
-        if receiver is not None:
+        if receiver is not None and not self.request_done:
             receiver.on_connection_close()
         elif owner is not None:
             owner.on_connection_close()
