@@ -70,6 +70,38 @@ def test_errors_without_a_body(serve, logs, status):
     assert logs.lines("application") == []
 
 
+@pytest.mark.parametrize("finishes", [False, True])
+@pytest.mark.parametrize("status", [204, 304])
+def test_an_error_page_where_there_is_no_place_for_one(serve, status, finishes):
+    class Ends(web.RequestHandler):
+        def get(self):
+            raise web.HTTPError(status)
+
+        def write_error(self, status_code, **kwargs):
+            self.write({"status": status_code})
+            if finishes:
+                self.finish()
+
+    with serve(Ends).connect() as connection:
+        for _ in range(2):
+            answer = connection.request("/")
+            assert (answer.status, answer.body) == (status, b"")
+
+
+def test_a_handler_that_can_not_be_made_for_head(serve, logs):
+    class Broken(web.RequestHandler):
+        def initialize(self):
+            raise KeyError("x")
+
+    with serve(Broken).connect() as connection:
+        connection.send(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
+        head, _, body = connection.reader.rest().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 500 ")
+    assert b"\r\nContent-Length: 42\r\n" in head
+    assert body == b""
+    assert len(logs.tracebacks()) == 1
+
+
 def test_an_address_that_was_taken_away(serve, logs):
     class Hides(web.RequestHandler):
         def get(self):

@@ -388,7 +388,7 @@ class TestUIModules:
             "ui_modules": {"Box": Box, "Lid": Lid},
         }
         page = serve(Own, settings).request().body
-        assert b"<js ['box.js', 'lid.js']>\n<ejs 2>\n<div box>\n</body>" in page
+        assert b"<js ['box.js', 'lid.js', 'box.js']>\n<ejs 2>\n<div box>\n</body>" in page
         assert b"<css>\n<ecss>\n<meta box><meta lid>\n</head>" in page
 
     def test_urls_are_escaped(self, serve):

@@ -466,7 +466,8 @@ class ServerConnection(Outlet):
         exchange = self.exchange
         self.exchange = None
         if exchange is None or exchange.is_fresh():
-            self.send(refusal.answer(error.code, error.reason))
+            head_only = exchange is not None and exchange.method == "HEAD"
+            self.send(refusal.answer(error.code, error.reason, head_only))
         self.close()
         if exchange is not None:
             self._tell_refused(exchange)
@@ -476,7 +477,7 @@ class ServerConnection(Outlet):
         exchange = self.exchange
         self.exchange = None
         if exchange is not None and exchange.is_fresh():
-            self.send(refusal.answer(500, "internal error"))
+            self.send(refusal.answer(500, "internal error", exchange.method == "HEAD"))
         self.close()
         if exchange is not None:
             self._tell_refused(exchange)

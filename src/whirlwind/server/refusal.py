@@ -3,25 +3,26 @@
 from http import HTTPStatus
 from typing import Final
 
-_TABLE: Final[dict[tuple[int, str], bytes]] = {}
+_TABLE: Final[dict[tuple[int, str, bool], bytes]] = {}
 _MAX_EXCERPT: Final = 60
 
 
-def answer(code: int, reason: str) -> bytes:
+def answer(code: int, reason: str, head_only: bool = False) -> bytes:
     """A complete response that closes the connection.
 
     :arg code: its status.
     :arg reason: a fixed text that is safe to send.
+    :arg head_only: whether it answers HEAD, and so has no body (RFC 9110 section 9.3.2).
     """
-    found = _TABLE.get((code, reason))
+    found = _TABLE.get((code, reason, head_only))
     if found is None:
         phrase = HTTPStatus(code).phrase
         body = f"{code} {phrase}: {reason}\n"
         found = (
             f"HTTP/1.1 {code} {phrase}\r\nContent-Type: text/plain; charset=utf-8\r\n"
-            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{'' if head_only else body}"
         ).encode("latin-1")
-        _TABLE[code, reason] = found
+        _TABLE[code, reason, head_only] = found
     return found
 
 

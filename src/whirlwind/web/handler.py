@@ -165,6 +165,8 @@ class RequestHandler(RenderingMixin, LanguagesMixin, Responding, XsrfMixin, Sign
         except Exception:
             app_log.error("Uncaught exception in write_error", exc_info=True)
         if not self._finished:
+            if status_code in _WITHOUT_BODY:
+                self._write_buffer = []  # a page for an answer that has no place for one
             self.finish()
 
     def _ww_abandon(self) -> None:

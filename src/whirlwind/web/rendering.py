@@ -206,9 +206,9 @@ class RenderingMixin:
             del self._active_modules
 
     def _ww_with_resources(self, page: bytes, modules: list[UIModule]) -> bytes:
-        """A page with what its modules need, each thing once."""
-        scripts: dict[str, None] = {}
-        styles: dict[str, None] = {}
+        """A page with what its modules need; the hooks put each file in once."""
+        scripts: list[str] = []
+        styles: list[str] = []
         script_texts: list[bytes] = []
         style_texts: list[bytes] = []
         heads: list[bytes] = []
@@ -227,7 +227,7 @@ class RenderingMixin:
                 (styles, module.css_files()),
             ):
                 if urls:
-                    files.update(dict.fromkeys(listed(urls)))
+                    files.extend(listed(urls))
         for_body = [
             *([utf8(self.render_linked_js(scripts))] if scripts else ()),
             *([self.render_embed_js(script_texts)] if script_texts else ()),
