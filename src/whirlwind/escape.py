@@ -249,11 +249,14 @@ def parse_qs_bytes(
     :arg strict_parsing: bool, whether a field without ``=`` is an error.
     :arg max_num_fields: int, the most fields to accept, or None for any number.
     :returns: dict of name (Latin-1) to list of values, in the order of the string.
-    :raises ValueError: there are too many fields, or ``strict_parsing`` found a bad one.
+    :raises ValueError: there are too many fields, or ``strict_parsing`` found a bad one, or there
+        is a character beyond Latin-1.
     """
     if not qs:
         return {}
     text = qs if isinstance(qs, str) else qs.decode("latin-1")
+    if not text.isascii():
+        text.encode("latin-1")  # characters that are no bytes are an error wherever they stand
     try:
         return parse_form(text, keep_blank_values, strict_parsing, max_num_fields)
     except TooManyFields as error:

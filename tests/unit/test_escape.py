@@ -290,3 +290,9 @@ class TestLinkify:
 
 def test_examples() -> None:
     assert doctest.testmod(escape).failed == 0
+
+
+@pytest.mark.parametrize("text", ["\u20ac", "\u20ac=", "a=\u20ac", "a&\u20ac=1"])
+def test_a_query_of_characters_that_are_no_bytes(text: str) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        escape.parse_qs_bytes(text)

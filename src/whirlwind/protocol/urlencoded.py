@@ -33,15 +33,21 @@ def percent_decode(data: bytes) -> bytes:
         return data
     # Python's own decoder for backslash escapes is one loop in C over "\\xHH": 1 MB of "%41" takes
     # 4 ms, against 90 ms for a loop over the pieces between the percent signs.
-    data = data.replace(b"\\", b"\\\\")
     try:
-        return escape_decode(data.replace(b"%", b"\\x"))[0]
+        return _decode_escapes(data)
     except ValueError:
-        return escape_decode(_escape_literals(data).replace(b"%", b"\\x"))[0]
+        return _decode_with_literals(data)
 
 
-def _escape_literals(data: bytes) -> bytes:
-    """Write each ``%`` that starts no escape as ``%25``."""
+def _decode_escapes(data: bytes) -> bytes:
+    return escape_decode(data.replace(b"\\", b"\\\\").replace(b"%", b"\\x"))[0]
+
+
+def _decode_with_literals(data: bytes) -> bytes:
+    """Decode, but leave each ``%`` that starts no escape as it is.
+
+    Piece by piece: what is in between takes four bytes for each of these.
+    """
     pieces = []
     start = 0
     while start < len(data):
@@ -51,7 +57,7 @@ def _escape_literals(data: bytes) -> bytes:
             stop += 2
         elif _ESCAPE.match(data, stop - 2):
             stop += 1
-        pieces.append(_LITERAL_PERCENT.sub(b"%25", data[start:stop]))
+        pieces.append(_decode_escapes(_LITERAL_PERCENT.sub(b"%25", data[start:stop])))
         start = stop
     return b"".join(pieces)
 
