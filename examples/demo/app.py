@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import secrets
 import signal
 import socket
 import sys
@@ -24,6 +25,14 @@ from handlers.api import (
 )
 from handlers.assets import AssetHandler, asset_url
 from handlers.cache import BarographHandler, CachePageHandler
+from handlers.chest import (
+    ChestHandler,
+    Chests,
+    DiscardHandler,
+    KeptFileHandler,
+    SignInHandler,
+    SignOutHandler,
+)
 from handlers.errors import ErrorsPageHandler, FailureHandler, NotFoundHandler
 from handlers.home import HomeHandler
 from handlers.inspector import InspectHandler
@@ -51,7 +60,8 @@ def make_app(station: Station | None = None) -> web.Application:
     :returns: the application, ready for ``HTTPServer``.
     """
     load_languages()
-    shared = {"station": station if station is not None else Station()}
+    station = station if station is not None else Station(Chests())
+    shared = {"station": station}
 
     icon = {"url": asset_url("favicon.svg"), "permanent": False}
 
@@ -71,6 +81,16 @@ def make_app(station: Station | None = None) -> web.Application:
             route(r"/logbook", LogbookHandler, "logbook"),
             route(r"/upload", UploadPageHandler, "upload"),
             route(r"/upload/file", UploadHandler, "upload-file"),
+            route(r"/chest", ChestHandler, "chest"),
+            route(r"/chest/sign-in", SignInHandler, "sign-in"),
+            route(r"/chest/sign-out", SignOutHandler, "sign-out"),
+            route(r"/chest/discard", DiscardHandler, "discard"),
+            web.url(
+                r"/chest/file/([0-9a-f]{16})",
+                KeptFileHandler,
+                {"chests": station.chests},
+                name="kept-file",
+            ),
             route(r"/stream", StreamPageHandler, "stream"),
             route(r"/stream/rows", RowsHandler, "rows"),
             route(r"/stream/counter", CounterHandler, "counter"),
@@ -88,6 +108,8 @@ def make_app(station: Station | None = None) -> web.Application:
         template_path=str(Path(__file__).resolve().parent / "templates"),
         ui_modules=UI_MODULES,
         cross_origin_protection=True,
+        cookie_secret=secrets.token_hex(32),  # who has signed in is forgotten with the files
+        login_url="/chest",
     )
 
 

@@ -51,10 +51,14 @@ class Demo:
 
 
 @contextmanager
-def running_demo(log_file: Path) -> Iterator[Demo]:
+def running_demo(log_file: Path, **variables: str) -> Iterator[Demo]:
     """Start the demo, wait for the line that tells its address, and leave no process behind."""
     # The tests run the package that they can import themselves, installed or not.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        **variables,
+    }
     command = [sys.executable, str(APP), "--port", "0"]
     with (
         log_file.open("w", encoding="utf-8") as log,

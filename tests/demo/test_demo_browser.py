@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
     bool(missing()), reason=f"{missing()} not found; install with: {INSTALL}"
 )
 
-PAGES = ["/", "/api", "/logbook", "/upload", "/stream", "/cache", "/errors", "/inspect"]
+PAGES = ["/", "/api", "/logbook", "/upload", "/chest", "/stream", "/cache", "/errors", "/inspect"]
 WIDTHS = {"wide": 1280, "tablet": 820, "phone": 360}
 
 
@@ -389,6 +389,51 @@ def test_upload_that_is_stopped(visitor: Visitor) -> None:
     browser.wait_for_text("#progress-text", "Not sent: stopped.")
     visitor.demo.wait_for_log("the sender left after", after)
     assert browser.run("return document.getElementById('receipt').hidden") is True
+
+
+def test_chest(visitor: Visitor, tmp_path: Path) -> None:
+    browser = visitor.browser
+    for name, size in (("chart <1>.bin", 3_000_000), ("note.txt", 11)):
+        (tmp_path / name).write_bytes(os.urandom(size))
+    visitor.go("/chest")
+    browser.type("#sailor", "Ines <b>")
+    browser.click("#sign-in button")
+    browser.wait("return document.querySelector('#sign-out') !== null")
+    assert browser.text("#sailor") == "Ines <b>"
+    assert "smell of tar" in browser.text("#empty")
+    try:
+        paths = "\n".join(str(path) for path in sorted(tmp_path.iterdir()))
+        browser.type("#files-to-keep", paths)
+        browser.click("#stow button")
+        browser.wait("return location.hash === '#files'")
+        names = "return Array.from(document.querySelectorAll('.stowed a'), (a) => a.textContent)"
+        assert browser.run(names) == ["note.txt", "chart <1>.bin"]
+        assert "3,000,000 bytes" in browser.text(".stowed li:last-child .entry-head")
+        for width in WIDTHS:
+            for scheme in ("light", "dark"):
+                dress(browser, width, scheme)
+                assert browser.run(FAINT_TEXTS) == []
+                wide = browser.run("return document.documentElement.scrollWidth")
+                assert wide <= WIDTHS[width], width
+        assert browser.run(NAMELESS_CONTROLS) == []
+        dress(browser, "wide", "light")
+        # The browser's own cookie brings the file, and the script's fetch gets all of it.
+        size = browser.run(
+            "return fetch(document.querySelector('.stowed li:last-child a').href)"
+            ".then((answer) => answer.arrayBuffer()).then((content) => content.byteLength)"
+        )
+        assert size == 3_000_000
+        browser.click(".language [value=de]")
+        browser.wait("return document.documentElement.lang === 'de'")
+        assert browser.text("#files-title") == "In Ihrer Kiste"
+        browser.click(".stowed li:first-child button")
+        browser.wait("return document.querySelectorAll('.stowed li').length === 1")
+        assert browser.text(".stowed a") == "chart <1>.bin"
+    finally:
+        browser.click(".language [value=en_US]")
+        browser.wait("return document.documentElement.lang === 'en'")
+        browser.click("#sign-out")
+        browser.wait("return document.querySelector('#sign-in') !== null")
 
 
 def test_rows_are_shown_while_they_come(visitor: Visitor) -> None:

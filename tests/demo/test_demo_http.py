@@ -22,7 +22,7 @@ import pytest
 
 from tests.demo.conftest import APP, DEADLINE, Demo, running_demo
 
-PAGES = ["/", "/api", "/logbook", "/upload", "/stream", "/cache", "/errors", "/inspect"]
+PAGES = ["/", "/api", "/logbook", "/upload", "/chest", "/stream", "/cache", "/errors", "/inspect"]
 MISTAKES = {
     "/errors/argument": (400, "The message does not parse"),
     "/errors/forbidden": (403, "Restricted waters"),
@@ -643,6 +643,132 @@ def test_inspect_a_form(client: Client) -> None:
     answer = client.post_form("/inspect?from=form", port="Ålesund")
     assert cells(answer.text, "arguments") == [("from", "form"), ("port", "Ålesund")]
     assert dict(cells(answer.text, "line"))["body"] == "17 bytes"
+
+
+# Sea chest
+
+
+def sign_in(client: Client, name: str, **more: str) -> dict[str, str]:
+    """Sign in, and return the field that says who it is."""
+    answer = client.post_form("/chest/sign-in", name=name, **more)
+    assert answer.status == 303
+    cookie = answer.fields["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    return {"Cookie": cookie.partition(";")[0]}
+
+
+def stow(client: Client, sailor: dict[str, str], *files: tuple[str, bytes]) -> Answer:
+    parts = [
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="%b"\r\n\r\n%b\r\n'
+        % (name.encode(), content)
+        for name, content in files
+    ]
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    return client.send("POST", "/chest", b"".join([*parts, b"--x--\r\n"]), {**sailor, **kind})
+
+
+def stowed(client: Client, sailor: dict[str, str]) -> dict[str, str]:
+    """Name and address of the files in a chest, the newest first."""
+    page = client.get("/chest", sailor).text
+    found = re.findall(r'<a href="(/chest/file/[0-9a-f]{16})" download>(.*?)</a>', page)
+    return {html.unescape(name): target for target, name in found}
+
+
+def test_chest(client: Client) -> None:
+    assert 'id="sign-in"' in client.get("/chest").text
+    sailor = sign_in(client, "Ines <b>")
+    assert "Ines &lt;b&gt;" in client.get("/chest", sailor).text
+    content = bytes(range(256)) * 4000
+    name = "../../Ål <i>;.png"
+    answer = stow(client, sailor, ("first.txt", b"hello world"), (name, content))
+    assert (answer.status, answer.fields["Location"]) == (303, "/chest#files")
+    files = stowed(client, sailor)
+    assert list(files) == [name, "first.txt"]
+    answer = client.get(files[name], sailor)
+    assert answer.body == content
+    assert answer.fields["Content-Type"] == "application/octet-stream"
+    assert answer.fields["Content-Disposition"] == (
+        "attachment; filename*=UTF-8''..%2F..%2F%C3%85l%20%3Ci%3E%3B.png"
+    )
+    answer = client.get(files["first.txt"], {**sailor, "Range": "bytes=0-4"})
+    assert (answer.status, answer.body) == (206, b"hello")
+    tag = {"If-None-Match": answer.fields["ETag"]}
+    assert client.get(files["first.txt"], {**sailor, **tag}).status == 304
+    assert client.send("HEAD", files["first.txt"], None, sailor).status == 200
+
+
+def test_chest_is_for_its_owner_alone(client: Client) -> None:
+    owner, other = sign_in(client, "Owner"), sign_in(client, "Owner")
+    stow(client, owner, ("mine.txt", b"mine"))
+    target = stowed(client, owner)["mine.txt"]
+    assert client.get(target, owner).body == b"mine"
+    assert client.get(target, other).status == 404
+    assert stowed(client, other) == {}
+    answer = client.get(target)
+    assert answer.status == 302
+    assert answer.fields["Location"] == "/chest?" + urlencode({"next": target})
+    key = target.rpartition("/")[2].encode()
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    for fields, status in ((other, 404), ({}, 403), ({**owner, "Origin": "http://evil"}, 403)):
+        answer = client.send("POST", "/chest/discard", b"key=" + key, {**form, **fields})
+        assert answer.status == status
+    assert client.get(target, owner).status == 200
+    answer = client.send("POST", "/chest/discard", b"key=" + key, {**form, **owner})
+    assert answer.status == 303
+    assert client.get(target, owner).status == 404
+    assert stowed(client, owner) == {}
+
+
+def test_chest_believes_only_what_it_signed(client: Client) -> None:
+    sailor = sign_in(client, "Honest")
+    value = sailor["Cookie"]
+    for changed in (value[:-1] + ("0" if value[-1] != "0" else "1"), "sailor=x", "sailor="):
+        assert 'id="sign-in"' in client.get("/chest", {"Cookie": changed}).text
+    assert stow(client, {}, ("a", b"b")).status == 403
+    answer = client.send("POST", "/chest/sign-out", b"", sailor)
+    assert (answer.status, answer.fields["Location"]) == (303, "/chest")
+    assert answer.fields["Set-Cookie"].startswith('sailor="";')
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 41])
+def test_chest_for_nobody(client: Client, name: str) -> None:
+    assert client.post_form("/chest/sign-in", name=name).status == 400
+
+
+def test_signing_in_leads_back(client: Client) -> None:
+    for target, location in (("/inspect?x=1", "/inspect?x=1"), ("//evil.example", "/chest")):
+        answer = client.post_form("/chest/sign-in", name="x", next=target)
+        assert answer.fields["Location"] == location
+    page = client.get("/chest?next=%2Finspect").text
+    assert '<input type="hidden" name="next" value="/inspect">' in page
+
+
+def test_chest_is_bounded(client: Client) -> None:
+    sailor = sign_in(client, "Collector")
+    for number in range(7):
+        assert stow(client, sailor, (f"{number}", b"x")).status == 303
+    assert list(stowed(client, sailor)) == ["6", "5", "4", "3", "2"]
+    assert stow(client, sailor).status == 400
+    assert stow(client, sailor, ("", b"")).status == 400
+    answer = stow(client, sailor, ("large", bytes(16 * 1024 * 1024 + 1)))
+    assert answer.status == 413
+    assert "at most 16 MB" in answer.text
+    assert "large" not in stowed(client, sailor)
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert client.send("POST", "/chest", b"a=b", {**sailor, **form}).status == 415
+
+
+def test_files_go_with_the_process(tmp_path: Path) -> None:
+    with running_demo(tmp_path / "log", TMPDIR=str(tmp_path)) as demo:
+        client = Client(demo.port)
+        sailor = sign_in(client, "x")
+        stow(client, sailor, ("a", b"b"))
+        client.connection.close()
+        (folder,) = tmp_path.glob("whirlwind-demo-*")
+        assert len([path for path in folder.rglob("*") if path.is_file()]) == 1
+        assert demo.stop() == 0
+    assert not folder.exists()
 
 
 # The process

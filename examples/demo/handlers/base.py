@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import platform
+import re
 import secrets
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -31,6 +32,14 @@ CONTENT_SECURITY_POLICY = (
 #: Every language there is, by its code, as its speakers call it.
 LANGUAGES = {"en_US": "English", "de": "Deutsch"}
 LANGUAGE_COOKIE = "language"
+
+_LOCAL_PATH = re.compile(r"/(?![/\\])[^\x00-\x20\\]*")
+
+
+def local_path(target: str, otherwise: str) -> str:
+    """Return where a form asks to go next, if that is a page of this server."""
+    # "//elsewhere" would lead to another one.
+    return target if _LOCAL_PATH.fullmatch(target) else otherwise
 
 
 class Refusal(web.HTTPError):

@@ -9,6 +9,7 @@ TOUR = {
     "api": "Edit a request, send it, read the whole answer, mistakes included.",
     "logbook": "A plain form post, checked on the server. Sign it.",
     "upload": "A file, hashed while it travels and held nowhere.",
+    "chest": "Sign in, and files are kept for you, and for nobody else.",
     "stream": "One answer, thirteen rows, each on screen when it is flushed.",
     "cache": "An ETag, and the 304 that spares the wire.",
     "errors": "Five ways to run aground, with a page for each.",

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from whirlwind import locale
 
-from .base import LANGUAGE_COOKIE, LANGUAGES, DemoHandler, Refusal
-
-_LOCAL_PATH = re.compile(r"/(?![/\\])[^\x00-\x20\\]*")
+from .base import LANGUAGE_COOKIE, LANGUAGES, DemoHandler, Refusal, local_path
 
 
 def load_languages() -> None:
@@ -25,6 +22,4 @@ class LanguageHandler(DemoHandler):
         if chosen not in LANGUAGES:
             raise Refusal(400, "Choose a language that is there.")
         self.set_cookie(LANGUAGE_COOKIE, chosen, expires_days=365, httponly=True, samesite="Lax")
-        back = self.get_body_argument("next", "/")
-        # Only to a page of this server: "//elsewhere" would lead to another one.
-        self.redirect(back if _LOCAL_PATH.fullmatch(back) else "/", status=303)
+        self.redirect(local_path(self.get_body_argument("next", "/"), "/"), status=303)

@@ -16,6 +16,7 @@ CONTENTS = (
     ("api", "JSON API", 2),
     ("logbook", "Logbook", 3),
     ("upload", "Upload", 4),
+    ("chest", "Sea chest", 5),
     ("stream", "Stream", 6),
     ("cache", "Cache", 8),
     ("errors", "Errors", 10),

@@ -6,6 +6,10 @@ import random
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .chest import Chests
 
 LOGBOOK_SIZE = 50
 BAROGRAPH_HOURS = 48
@@ -46,6 +50,7 @@ def _first_readings() -> deque[int]:
 class Station:
     """State shared by the handlers of one process."""
 
+    chests: Chests
     started: float = field(default_factory=time.monotonic)
     answered: int = 0
     logbook: deque[Entry] = field(default_factory=_first_entries)
