@@ -165,6 +165,29 @@ def test_a_directory_that_was_moved_away_and_linked(static, root, tmp_path):
     assert server.request("/sub/index.html").status == 403
 
 
+def test_what_has_not_changed_is_not_read_again(static, root, monkeypatch):
+    """Once a second it is found out again where the path leads; the content is there already."""
+    write(root / "a.txt.gz", b"compressed")
+    reads = []
+    original = files.read_at
+
+    def spy(fd, position, size):
+        reads.append(size)
+        return original(fd, position, size)
+
+    monkeypatch.setattr(files, "read_at", spy)
+    server = static()
+    accept = {"Accept-Encoding": "gzip"}
+    for _ in range(3):
+        assert server.request("/a.txt").body == TEXT
+        assert server.request("/a.txt", fields=accept).body == b"compressed"
+        for place in PLACES._places.values():
+            place.until = 0.0
+    assert sorted(reads) == [10, len(TEXT)]
+    write(root / "a.txt", TEXT[::-1])
+    assert server.request("/a.txt").body == TEXT[::-1]
+
+
 def test_links_inside_and_allowed_directories(static, root, tmp_path, opened):
     (tmp_path / "other").mkdir()
     write(tmp_path / "other" / "x.txt", b"elsewhere")
@@ -419,6 +442,15 @@ def test_compressed_forms_can_be_chosen_and_switched_off(static):
         assert (answer.body, answer.get("Vary")) == (TEXT, None)
         assert only.request("/a.txt", fields=fields).body == b"compressed.gz"
         assert usual.request("/a.txt", fields=fields).body == b"compressed.br"
+
+
+def test_a_coding_that_there_is_none_of(static, logs):
+    class Wrong(web.StaticFileHandler):
+        precompressed = ["lzma"]
+
+    assert static(Wrong).request("/a.txt").status == 500
+    [record] = [record for record in logs.records if record.exc_info]
+    assert "no content coding 'lzma' of br, zstd, gzip" in str(record.exc_info[1])
 
 
 @pytest.mark.usefixtures("siblings")

@@ -7,8 +7,9 @@ import mimetypes
 import os
 import stat
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from email.utils import parsedate_to_datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from whirlwind import httputil
@@ -79,6 +80,8 @@ class StaticFileHandler(VersionedFiles):
     _opens = False
     _located: files.Located | None = None
     _stat_result: os.stat_result | None = None
+    # What this URL has led to before, by path.
+    _known: Mapping[str, ServedFile] = MappingProxyType({})
     # Where it was found, links not resolved, and whether that is the default file of a directory.
     _found_at: str | None = None
     _is_default = False
@@ -121,7 +124,8 @@ class StaticFileHandler(VersionedFiles):
             instead: Any = self.allowed_symlink_directory
             if isinstance(instead, list):
                 instead = tuple(instead)
-            key = (self.root, path, instead, self.default_filename, self.precompressed)
+            codings = tuple(self.precompressed)
+            key = (self.root, path, instead, self.default_filename, codings)
             place = PLACES.find(key)
             if place is not None and (
                 not place.is_default or (self.request.path or "").endswith("/")
@@ -131,6 +135,7 @@ class StaticFileHandler(VersionedFiles):
                 if own == _ALL and answer(self, place, include_body):
                     return DONE
                 return self._answer_kept(place, include_body, own)
+            self._known = PLACES.recall(key)
         return self._serve(path, include_body, own, key)
 
     def _answer_kept(self, place: Place, include_body: bool, own: int) -> Awaitable[None]:
@@ -179,7 +184,7 @@ class StaticFileHandler(VersionedFiles):
             raise HTTPError(403, "%s is not a file", self.path)
         if self._file is not None:
             self._file.close()
-        self._file = ServedFile(fd, path, found)
+        self._file = ServedFile(fd, path, found, self._known.get(path))
         self._stat_result = self._file.stat
 
     def _consider_siblings(self, key: Any) -> None:
@@ -193,6 +198,9 @@ class StaticFileHandler(VersionedFiles):
         found: dict[str, ServedFile] = {}
         try:
             for coding in self.precompressed:
+                if coding not in _SUFFIXES:
+                    known = ", ".join(_SUFFIXES)
+                    raise ValueError(f"precompressed: no content coding {coding!r} of {known}")
                 sibling = self._open_sibling(path + _SUFFIXES[coding], plain)
                 if sibling is not None:
                     found[coding] = sibling
@@ -222,7 +230,7 @@ class StaticFileHandler(VersionedFiles):
         if not stat.S_ISREG(found.st_mode) or not _is_worth_while(found, plain.stat):
             os.close(fd)
             return None
-        return ServedFile(fd, located.path, found)
+        return ServedFile(fd, located.path, found, self._known.get(located.path))
 
     def _keep(
         self,

@@ -40,6 +40,8 @@ cdef class Places:
 
     @cython.locals(place=Place)
     cpdef object find(self, object key)
+    @cython.locals(place=Place, one=Place)
+    cpdef dict recall(self, object key)
     @cython.locals(place=Place)
     cdef object _remove(self, object key)
 

@@ -121,15 +121,27 @@ class Places:
         place = self._places.get(key)
         if place is None:
             return None
-        if _monotonic() >= place.until or not place.is_unchanged():
+        if not place.is_unchanged():
             with self._lock:
                 self._remove(key)
+            return None
+        if _monotonic() >= place.until:
             return None
         with self._lock:
             if self._places.get(key) is place:  # not replaced by another thread
                 del self._places[key]
                 self._places[key] = place
         return place
+
+    def recall(self, key: Any) -> dict[str, ServedFile]:
+        """The files that were at a place, by path, whether or not the place can still be trusted.
+
+        What has not changed need not be read again.
+        """
+        place = self._places.get(key)
+        if place is None:
+            return {}
+        return {one.file.path: one.file for one in (place, *place.siblings.values())}
 
     def keep(self, key: Any, place: Place) -> None:
         """Remember a place for a while, if the file seems to be at rest."""

@@ -35,17 +35,25 @@ class ServedFile:
 
     __slots__ = ("_etag", "content", "fd", "path", "stat")
 
-    def __init__(self, fd: int, path: str, found: os.stat_result) -> None:
+    def __init__(
+        self, fd: int, path: str, found: os.stat_result, known: ServedFile | None = None
+    ) -> None:
         """
         :arg fd: descriptor, which becomes this object's to close.
         :arg found: ``fstat`` of it.
+        :arg known: an earlier state, whose content is taken over if it is the same.
         """
         self.path = path
         self.stat = found
         self.fd = fd
         self.content: bytes | None = None
         self._etag: str | None = None
-        if found.st_size <= MAX_KEPT_FILE:
+        if known is not None and identity(known.stat) == identity(found):
+            self.content = known.content
+            self._etag = known._etag
+        if self.content is not None:
+            self.close()
+        elif found.st_size <= MAX_KEPT_FILE:
             try:
                 self._read()
             finally:
