@@ -11,7 +11,7 @@ from whirlwind.client.engine import Engine
 from whirlwind.client.errors import HTTPStreamClosedError, HTTPTimeoutError
 from whirlwind.client.stream import StreamContext
 from whirlwind.httpclient import AsyncHTTPClient, HTTPError, HTTPRequest, HTTPResponse, main
-from whirlwind.httpclient.client import on_cancel
+from whirlwind.httpclient.client import Fetch
 from whirlwind.httpclient.request import _RequestProxy
 from whirlwind.netutil import OverrideResolver, Resolver
 from whirlwind.protocol import limits
@@ -119,7 +119,9 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
 
     def fetch_impl(self, request: HTTPRequest, callback: Callable[[HTTPResponse], None]) -> None:
         call = self._make_call(request, callback)
-        on_cancel(callback, call.give_up)
+        future = getattr(callback, "__self__", None)
+        if type(future) is Fetch:
+            future.on_cancel = call.give_up
         call.submit()
 
     def _make_call(self, request: HTTPRequest, callback: Callable[[HTTPResponse], None]) -> Call:

@@ -280,7 +280,7 @@ class ClientCall(Call):
         if self.trace is not None:
             self._tell("started")
         super().submit(sink, on_head)
-        if self.trace is not None and self._queued_at and not self.done:
+        if self.trace is not None and self.queued_at and not self.done:
             self._tell("queued")
 
     def prepare(self) -> None:

@@ -10,17 +10,17 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from whirlwind import gen
+from whirlwind._public import start_values
 from whirlwind.client import redirect
 from whirlwind.client.errors import HTTPStreamClosedError, HTTPTimeoutError
-from whirlwind.client.outgoing import Outgoing
+from whirlwind.client.producing import Production
+from whirlwind.client.receiver import Receiver
 from whirlwind.httpclient.request import HTTPRequest, _RequestProxy
 from whirlwind.httpclient.response import HTTPResponse, make_response
 from whirlwind.httputil import HTTPHeaders
 from whirlwind.log import app_log
 from whirlwind.protocol import limits, scan
 from whirlwind.protocol.codings import Decoder, decoder_for
-from whirlwind.protocol.errors import HTTPOutputError, ProtocolError
 
 if TYPE_CHECKING:
     from whirlwind.client.connection import ClientConnection
@@ -30,69 +30,68 @@ if TYPE_CHECKING:
 
 _clock: Final = time.monotonic
 _wall_clock: Final = time.time
+_INFINITE: Final = math.inf
 _ENCODED: Final = 1 << scan.CONTENT_ENCODING
 
 
-class Call(Outgoing):
+class Call(Receiver):
     """One request of a client.
 
     :arg engine: the client's.
     :arg request: what to fetch; a `_RequestProxy` brings defaults along.
     :arg callback: called once, with the response or what stands for it.
 
+    :ivar original: `HTTPRequest`, what was asked for, before any redirect.
     :ivar deadline: float, when `expire` is to be called, on the monotonic clock.
     :ivar read_timeout: float, seconds that the server may be silent when it is its turn.
     :ivar write_timeout: float, seconds that it may take nothing of a request that waits to be sent.
-    :ivar watched: bool, whether `heard`, `blocked` and `wrote` are to be called.
-    :ivar max_body_size: int, bytes of the response's body.
-    :ivar pieces: list of bytes, the body where nothing is to be done with it but keep it; None
-        where it goes through `body_received`.
     """
 
-    # Where a call starts; most of it never changes.
-    done = False
-    deadline = math.inf
-    read_timeout = math.inf
-    write_timeout = math.inf
-    watched = False
+    engine: Engine
+    callback: Callable[[HTTPResponse], None]
+    original: HTTPRequest
+    done: bool
+    deadline: float
+    read_timeout: float
+    write_timeout: float
     #: Whether the limit for the request as a whole is one that somebody set.
-    has_total_limit = False
+    has_total_limit: bool
     #: Whether a callback of the program has had something of the response.
-    was_delivered = False
-    pieces: list[bytes] | None = None
-    dial: Dial | None = None
-    connection: ClientConnection | None = None
-    _ends = math.inf
-    _written = 0
-    _phase = "total"
-    _on_head: Callable[[ResponseHead], None] | None = None
-    _queued_at = 0.0
-    _redirects = 0
-    _following = False
-    _discarded = 0
-    _connecting: asyncio.Task[None] | None = None
-    _producing: asyncio.Task[None] | None = None
+    was_delivered: bool
+    dial: Dial | None
+    connection: ClientConnection | None
+    #: When the call was put into the queue; 0 if it was not.
+    queued_at: float
+    _ends: float
+    _written: int
+    _phase: str | None
+    _on_head: Callable[[ResponseHead], None] | None
+    _redirects: int
+    _following: bool
+    _discarded: int
+    _connecting: asyncio.Task[None] | None
+    _production: Production | None
     _response: ResponseHead
-    _headers: HTTPHeaders | None = None
-    _collected: list[bytes] | None = None
-    _sink: Callable[[bytes], Any] | None = None
-    _header_callback: Callable[[str], Any] | None = None
-    _decoder: Decoder | None = None
-    _backlog: Iterator[bytes] | None = None
-    _started = 0.0
-    _started_wall = 0.0
-    _first_byte = 0.0
-    _context: contextvars.Context | None = None
+    _headers: HTTPHeaders | None
+    _collected: list[bytes] | None
+    _sink: Callable[[bytes], Any] | None
+    _header_callback: Callable[[str], Any] | None
+    _decoder: Decoder | None
+    _backlog: Iterator[bytes] | None
+    _started: float
+    _started_wall: float
+    _first_byte: float
+    _context: contextvars.Context | None
 
     def __init__(
         self, engine: Engine, request: HTTPRequest, callback: Callable[[HTTPResponse], None]
     ) -> None:
-        self.engine = engine
-        self.max_body_size = engine.max_body_size
-        self.callback = callback
-        self._use(request)
-        #: What was asked for, before any redirect.
+        super().__init__(request)
         self.original = self._raw
+        self.engine = engine
+        self.callback = callback
+        self.max_body_size = engine.max_body_size
+        self.deadline = self._ends = _INFINITE
 
     # --- from the queue to the connection -------------------------------------------------------
 
@@ -129,7 +128,7 @@ class Call(Outgoing):
             self._ends = now + self.request_timeout
             self._dispatch(now)
         else:
-            self._queued_at = now
+            self.queued_at = now
             self._set_deadline(now + self.queue_limit(), now)
 
     def queue_limit(self) -> float:
@@ -147,13 +146,14 @@ class Call(Outgoing):
         """Send the request, over a connection that is there or is made for it."""
         engine = self.engine
         if not fresh:
-            connection = engine.pool.take(self.key, now, self)
+            pool = engine.pool
+            connection = pool.take(self.key, now, self)
             if connection is not None:
                 self._send(connection, now)
                 return
         self._set_deadline(min(now + self.connect_timeout, self._ends), now)
         try:
-            self._connecting = engine.connect(self)
+            self._connecting = self.engine.connect(self)
         except Exception as error:
             self.fail(error)
 
@@ -175,8 +175,9 @@ class Call(Outgoing):
     def _send(self, connection: ClientConnection, now: float) -> None:
         self.connection = connection
         self.deadline = ends = self._ends
-        if ends < self.engine.next_look:
-            self.engine.watch(ends, now)
+        engine = self.engine
+        if ends < engine.next_look:
+            engine.watch(ends, now)
         connection.begin(self)
         if self.deferred and not self.done:
             if self._continue_due:
@@ -188,8 +189,9 @@ class Call(Outgoing):
 
     def _set_deadline(self, deadline: float, now: float) -> None:
         self.deadline = deadline
-        if deadline < self.engine.next_look:
-            self.engine.watch(deadline, now)
+        engine = self.engine
+        if deadline < engine.next_look:
+            engine.watch(deadline, now)
 
     def expire(self, now: float) -> None:
         """The deadline has passed."""
@@ -233,15 +235,16 @@ class Call(Outgoing):
 
     def lift_limit(self) -> None:
         """Let the response take as long as it likes, as long as the server is not silent."""
-        self._ends = self.deadline = math.inf
+        self._ends = self.deadline = _INFINITE
         if not self.watched:
             self.read_timeout = self.request_timeout
+            self.write_timeout = _INFINITE
             self.watched = True
         self.heard()
 
     def rest(self) -> None:
         """It is not the server's turn: only the whole has a limit."""
-        self._phase = "total"
+        self._phase = None
         self._set_deadline(self._ends, _clock())
 
     # --- the request's body ---------------------------------------------------------------------
@@ -263,35 +266,18 @@ class Call(Outgoing):
             if self.watched and not connection.is_blocked():
                 self.heard()
             return
-        self._producing = self.engine.loop.create_task(
-            self._produce(self._producer, connection), context=self._context
-        )
+        assert self._framing is not None
+        self._production = Production(self._producer, self._framing, connection, self._produced)
+        self._production.start(self.engine.loop, self._context)
 
-    async def _produce(self, producer: Callable[..., Any], connection: ClientConnection) -> None:
-        framing = self._framing
-        assert framing is not None
-        task = asyncio.current_task()
-
-        def write(chunk: bytes) -> Awaitable[None]:
-            if self._producing is not task:
-                raise HTTPOutputError("The request is over")
-            connection.write(framing.frame(chunk))
-            return connection.room()
-
-        try:
-            result = producer(write)
-            if result is not None:
-                await gen.convert_yielded(result)
-            last = framing.end()
-        except Exception as error:
-            if self._producing is task:
-                self._producing = None
-                self.fail(error)
+    def _produced(self, error: Exception | None) -> None:
+        self._production = None
+        if error is not None:
+            self.fail(error)
             return
-        if self._producing is task:
-            self._producing = None
+        connection = self.connection
+        if connection is not None:
             connection.sending = False
-            connection.write(last)
             if self.watched and not connection.is_blocked():
                 self.heard()
 
@@ -305,13 +291,6 @@ class Call(Outgoing):
             headers = HTTPHeaders()
             headers.load(head.raw)
             self._announce(self._header_callback, head, headers)
-
-    def upgraded(self, head: ResponseHead, connection: ClientConnection) -> None:
-        """A 101 response: from here on the connection speaks another protocol.
-
-        :raises ProtocolError: nobody has asked for that.
-        """
-        raise ProtocolError(400, "Unexpected 101 response")
 
     def head_received(self, head: ResponseHead) -> None:
         """The final response begins."""
@@ -367,10 +346,7 @@ class Call(Outgoing):
             context.run(callback, line)
 
     def body_received(self, chunk: bytes) -> Awaitable[Any] | None:
-        """A piece of the response's body.
-
-        :returns: None, or an awaitable: no more is read before it is done.
-        """
+        """A piece of the response's body; see `Receiver.body_received`."""
         if self._decoder is not None:
             self._backlog = self._decoder.decode(chunk, self.max_body_size)
             return self.more()
@@ -402,8 +378,7 @@ class Call(Outgoing):
                 return result
         return None
 
-    @property
-    def headers(self) -> HTTPHeaders | None:
+    def own_headers(self) -> HTTPHeaders | None:
         """The header fields where they are not those that were received."""
         return self._headers
 
@@ -412,15 +387,12 @@ class Call(Outgoing):
         started = self._started
         took = _clock() - started
         parts = {"starttransfer": self._first_byte - started, "total": took}
-        if self._queued_at:
-            parts["queue"] = started - self._queued_at
+        if self.queued_at:
+            parts["queue"] = started - self.queued_at
         return self._started_wall, took, parts
 
     def body_ended(self) -> None:
-        """The response is complete.
-
-        :raises ProtocolError: its content is not.
-        """
+        """The response is complete, unless its content is not."""
         if self._decoder is not None:
             self._decoder.check_end()
 
@@ -430,8 +402,8 @@ class Call(Outgoing):
         :arg reusable: whether the connection can serve another request.
         """
         self.connection = None
-        if self._producing is not None:
-            self._stop_producing()
+        if self._production is not None:
+            self._stop_production()
         engine = self.engine
         now = _clock()
         engine.release(connection, reusable, now)
@@ -471,7 +443,7 @@ class Call(Outgoing):
         self.body = None
         self.deferred = self._continue_due = False
         self._producer = self._framing = None
-        self.keep_alive = True
+        self.closes = False
         try:
             request = redirect.next_request(
                 self._raw, self.url, head.status, head.get(b"location") or ""
@@ -506,15 +478,15 @@ class Call(Outgoing):
         connecting, self._connecting = self._connecting, None
         if connecting is not None:
             connecting.cancel()
-        self._stop_producing()
+        self._stop_production()
         self._backlog = None
         self.engine.leave(self)
         self._respond(error)
 
-    def _stop_producing(self) -> None:
-        producing, self._producing = self._producing, None
-        if producing is not None:
-            producing.cancel()
+    def _stop_production(self) -> None:
+        production, self._production = self._production, None
+        if production is not None:
+            production.stop()
 
     def _respond(self, error: BaseException) -> None:
         """Call back with what stands for a response."""
@@ -529,3 +501,34 @@ class Call(Outgoing):
             self.callback(response)
         except Exception:
             app_log.error("Uncaught exception in the callback of a fetch", exc_info=True)
+
+
+start_values(
+    Call,
+    done=False,
+    read_timeout=0.0,
+    write_timeout=0.0,
+    has_total_limit=False,
+    was_delivered=False,
+    dial=None,
+    connection=None,
+    queued_at=0.0,
+    _written=0,
+    _phase=None,
+    _on_head=None,
+    _redirects=0,
+    _following=False,
+    _discarded=0,
+    _connecting=None,
+    _production=None,
+    _headers=None,
+    _collected=None,
+    _sink=None,
+    _header_callback=None,
+    _decoder=None,
+    _backlog=None,
+    _started=0.0,
+    _started_wall=0.0,
+    _first_byte=0.0,
+    _context=None,
+)

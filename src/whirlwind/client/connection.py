@@ -27,8 +27,8 @@ from whirlwind.protocol.errors import ProtocolError
 from whirlwind.protocol.http1 import ResponseParser
 
 if TYPE_CHECKING:
-    from whirlwind.client.call import Call
     from whirlwind.client.engine import Engine
+    from whirlwind.client.receiver import Receiver
 
 _HEAD: Final = http1_core.HEAD
 _DATA: Final = http1_core.DATA
@@ -37,7 +37,7 @@ _NEED_DATA: Final = http1_core.NEED_DATA
 _MAX_JOINED: Final = limits.MAX_JOINED_BODY
 
 
-class ClientConnection(asyncio.Protocol):
+class ClientConnection:
     """One connection to a server or through a proxy.
 
     :arg engine: whose connection it is.
@@ -49,7 +49,7 @@ class ClientConnection(asyncio.Protocol):
         self.key = key
         self.parser = ResponseParser(engine.max_header_size, engine.max_body_size)
         self.transport: Any = None
-        self.call: Call | None = None
+        self.call: Receiver | None = None
         self.closed = False
         #: How many responses came to their end here.
         self.served = 0
@@ -131,7 +131,7 @@ class ClientConnection(asyncio.Protocol):
 
     # --- requests -------------------------------------------------------------------------------
 
-    def begin(self, call: Call) -> None:
+    def begin(self, call: Receiver) -> None:
         """Send the request of a call and wait for its response."""
         self.call = call
         self.silent = True
@@ -213,7 +213,7 @@ class ClientConnection(asyncio.Protocol):
             app_log.error("Uncaught exception", exc_info=True)
             self.fail(HTTPStreamClosedError("Connection closed"))
 
-    def _head(self, call: Call) -> None:
+    def _head(self, call: Receiver) -> None:
         head: Any = self.parser.head
         if head.status >= 200:
             self._head_done = True
@@ -223,7 +223,7 @@ class ClientConnection(asyncio.Protocol):
         else:
             call.interim_received(head)
 
-    def _end(self, call: Call) -> None:
+    def _end(self, call: Receiver) -> None:
         self.call = None
         parser = self.parser
         head: Any = parser.head
@@ -233,13 +233,13 @@ class ClientConnection(asyncio.Protocol):
             and not self.sending
             and not self._eof
             and not self.closed
-            and call.keep_alive
+            and not call.closes
             and not parser.buffered()
             and (call.body is None or not self.transport.get_write_buffer_size())
         )
         call.complete(self, reusable)
 
-    def _wait_for(self, call: Call, waiting: Awaitable[Any]) -> None:
+    def _wait_for(self, call: Receiver, waiting: Awaitable[Any]) -> None:
         self._waiting = True
         self._pause_reading()
         if call.watched:
@@ -247,7 +247,7 @@ class ClientConnection(asyncio.Protocol):
         task = asyncio.ensure_future(_await(waiting), loop=self.engine.loop)
         task.add_done_callback(lambda done: self._ready(call, done))
 
-    def _ready(self, call: Call, task: asyncio.Task[None]) -> None:
+    def _ready(self, call: Receiver, task: asyncio.Task[None]) -> None:
         self._waiting = False
         error = None if task.cancelled() else task.exception()
         if self.call is not call:

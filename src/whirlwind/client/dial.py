@@ -110,7 +110,8 @@ class Dial(Connector[socket.socket]):
                 return
             self.step = "tls"
             self.phase = f"during TLS handshake with {origin.host}:{origin.port}"
-            transport = await self._loop.start_tls(
+            start_tls: Any = self._loop.start_tls
+            transport = await start_tls(
                 tunnel.transport,
                 connection,
                 self.context(),

@@ -12,7 +12,6 @@ be made and cancelled.
 from __future__ import annotations
 
 import asyncio
-import collections
 import contextvars
 import math
 import ssl
@@ -22,13 +21,13 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any, Final
 
 from whirlwind.client.connection import ClientConnection
+from whirlwind.client.desk import Desk
 from whirlwind.client.dial import Dial
 from whirlwind.client.pool import Pool
 from whirlwind.protocol import limits
 
 if TYPE_CHECKING:
     from whirlwind.client.call import Call
-    from whirlwind.client.waiting import FairLine
     from whirlwind.ioloop import IOLoop
     from whirlwind.netutil import Resolver
 
@@ -37,7 +36,7 @@ _clock: Final = time.monotonic
 _SWEEP_COST: Final = 1e-6
 
 
-class Engine:
+class Engine(Desk):
     """The working parts of one client.
 
     :arg io_loop: the loop it lives on.
@@ -58,74 +57,20 @@ class Engine:
         max_header_size: int,
         max_body_size: int,
     ) -> None:
+        kept = max(limits.MAX_IDLE_CONNECTIONS, max_clients)
+        super().__init__(max_clients, Pool(kept, limits.CLIENT_IDLE_TIMEOUT))
         self.io_loop = io_loop
         self.loop = io_loop.asyncio_loop
         self.resolver = resolver
-        self.max_clients = max_clients
         self.max_header_size = max_header_size
         self.max_body_size = max_body_size
         #: ssl.SSLContext for proxies that are reached by TLS; the system's defaults when None.
         self.proxy_context: ssl.SSLContext | None = None
-        self.pool = Pool(max(limits.MAX_IDLE_CONNECTIONS, max_clients), limits.CLIENT_IDLE_TIMEOUT)
-        self.closed = False
-        #: Calls that wait for others to end.
-        self.queue: collections.deque[Call] | FairLine = collections.deque()
-        #: The queue, where it is not simply first come, first served.
-        self.fair: FairLine | None = None
-        self.active: set[Call] = set()
-        self.connections: set[ClientConnection] = set()
         # What is shared by all requests must not keep, or see, the context variables of one.
         self._context = contextvars.Context()
         self._timer: asyncio.TimerHandle | None = None
-        #: When the timer fires.
-        self.next_look = math.inf
         self._guard: AsyncGenerator[None, None] | None = None
         io_loop._links.add(self)
-
-    # --- calls ----------------------------------------------------------------------------------
-
-    def admit(self, call: Call) -> bool:
-        """Let a call begin, or else queue it.
-
-        :returns: whether it may begin; if not, ``start`` is called when it may.
-        """
-        if self.queue if self.fair is None else not self.fair.admits(call):
-            good = False
-        else:
-            good = len(self.active) < self.max_clients
-        if not good:
-            self.queue.append(call)
-            return False
-        self.active.add(call)
-        if self.fair is not None:
-            self.fair.began(call)
-        return True
-
-    def leave(self, call: Call) -> None:
-        """A call is over, or will not begin."""
-        if call in self.active:
-            self.active.discard(call)
-            if self.fair is not None:
-                self.fair.ended(call)
-            if self.queue:
-                self._start_queued()
-        else:
-            try:
-                self.queue.remove(call)
-            except ValueError:
-                pass
-        if self.closed and not self.active and not self.queue:
-            self._stop_timer()
-
-    def _start_queued(self) -> None:
-        while self.queue and len(self.active) < self.max_clients:
-            call = self.queue.popleft()
-            if call is None:
-                return
-            self.active.add(call)
-            if self.fair is not None:
-                self.fair.began(call)
-            call.start()
 
     # --- connections ----------------------------------------------------------------------------
 
@@ -150,23 +95,6 @@ class Engine:
             raise
         else:
             call.connected(connection)
-
-    def release(self, connection: ClientConnection, reusable: bool, now: float) -> None:
-        """A call has no more use for its connection."""
-        if reusable and not self.closed:
-            self.pool.put(connection, now)
-            if connection.expiry < self.next_look:
-                self.watch(connection.expiry, now)
-        else:
-            connection.close()
-
-    def forget(self, connection: ClientConnection) -> None:
-        """A connection has closed or will."""
-        self.pool.remove(connection)
-        if connection.closed:
-            self.connections.discard(connection)
-            if self.closed and not self.connections:
-                self.io_loop._links.discard(self)
 
     # --- time -----------------------------------------------------------------------------------
 
@@ -198,11 +126,16 @@ class Engine:
         if earliest < math.inf:
             self.watch(max(earliest, now + count * _SWEEP_COST), now)
 
-    def _stop_timer(self) -> None:
+    def stop_timer(self) -> None:
+        """There are no deadlines to look at any more."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self.next_look = math.inf
+
+    def all_closed(self) -> None:
+        """Nothing is left of a client that was closed."""
+        self.io_loop._links.discard(self)
 
     # --- ending ---------------------------------------------------------------------------------
 
@@ -211,9 +144,9 @@ class Engine:
         self.closed = True
         self.pool.clear()
         if not self.connections:
-            self.io_loop._links.discard(self)
+            self.all_closed()
         if not self.active and not self.queue:
-            self._stop_timer()
+            self.stop_timer()
         guard, self._guard = self._guard, None
         if guard is not None:
             try:

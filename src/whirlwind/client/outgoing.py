@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from whirlwind._public import start_values
 from whirlwind.client import head as heads
 from whirlwind.client import tls, urls
 from whirlwind.client.proxy import Proxy
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from whirlwind.client.urls import Origin
 
 _WITH_BODY: Final = frozenset(("POST", "PUT", "PATCH"))
+OFFERED: Final = ("gzip",)
 # RFC 9110 section 9.2.2: sending one of these twice does what sending it once does.
 _IDEMPOTENT: Final = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))
 
@@ -33,10 +35,10 @@ class Outgoing:
     :ivar body: bytes, or None when there is none or it is produced.
     :ivar deferred: bool, whether the body comes when the head has gone: it is produced, or the
         server has to be asked first.
-    :ivar keep_alive: bool, whether the connection may be used again afterwards.
+    :ivar closes: bool, whether the request says that its connection is to be closed.
     """
 
-    _SUPPORTED_METHODS: ClassVar[set[str]] = {
+    _SUPPORTED_METHODS = {
         "GET",
         "HEAD",
         "POST",
@@ -47,27 +49,36 @@ class Outgoing:
     }
 
     origin: Origin
-    proxy: Proxy | None = None
+    proxy: Proxy | None
     key: tuple[Any, ...]
     method: str
     url: str
     head: bytes
-    body: bytes | None = None
-    deferred = False
-    keep_alive = True
+    body: bytes | None
+    deferred: bool
+    closes: bool
     #: The content codings that are asked for and undone.
-    offered: tuple[str, ...] = ("gzip",)
+    offered: tuple[str, ...]
+    #: Whether an HTTP proxy is asked for a tunnel, which for TLS it always is.
+    tunnels: bool
     #: Whether `own_fields` is to be asked.
-    has_own_fields = False
-    #: Whether an HTTP proxy is asked for a tunnel even where there is no TLS.
-    tunnels = False
+    has_own_fields: bool
     #: Seconds; infinite for no limit.
-    connect_timeout = math.inf
-    request_timeout = math.inf
-    _continue_due = False
-    _producer: Callable[..., Any] | None = None
-    _framing: Framing | None = None
-    _codings: tuple[str, ...] = ()
+    connect_timeout: float
+    request_timeout: float
+    _raw: HTTPRequest
+    _defaults: dict[str, Any]
+    _continue_due: bool
+    _producer: Callable[..., Any] | None
+    _framing: Framing | None
+    _codings: tuple[str, ...]
+
+    def __init__(self, request: HTTPRequest | _RequestProxy) -> None:
+        """
+        :arg request: what to send; a `_RequestProxy` brings a client's defaults along.
+        """
+        self.offered = OFFERED
+        self._use(request)
 
     def _use(self, request: HTTPRequest | _RequestProxy) -> None:
         if isinstance(request, _RequestProxy):
@@ -109,7 +120,9 @@ class Outgoing:
             url = to_unicode(url)
         self.url = url
         self.origin, target, credentials = urls.parse(url)
-        self.method = method = raw.method
+        # Perhaps http.HTTPMethod.GET, which is a str as well.
+        method = raw.method if type(raw.method) is str else str.__str__(raw.method)
+        self.method = method
         timeout = raw.connect_timeout
         self.connect_timeout = (
             default("connect_timeout") if timeout is None else timeout
@@ -159,8 +172,7 @@ class Outgoing:
         port = setting("proxy_port")
         if port is None:
             raise ValueError("proxy_host needs proxy_port")
-        if setting("proxy_auth_mode") not in (None, "basic"):
-            raise ValueError(f"unsupported proxy_auth_mode {setting('proxy_auth_mode')}")
+        _check_mode("proxy_auth_mode", setting("proxy_auth_mode"))
         if self.origin.path:
             return None
         return Proxy(
@@ -200,7 +212,7 @@ class Outgoing:
 
     def _check_method(self, method: str) -> None:
         if self.setting("allow_nonstandard_methods"):
-            if type(method) is not str or heads.TOKEN.fullmatch(method) is None:
+            if heads.TOKEN.fullmatch(method) is None:
                 raise ValueError(f"Illegal characters in method: {method!r}")
             return
         if method not in self._SUPPORTED_METHODS:
@@ -221,8 +233,7 @@ class Outgoing:
         ours: dict[str, str | None] = {}
         username = self.setting("auth_username")
         if credentials is not None or username is not None:
-            if self.setting("auth_mode") not in (None, "basic"):
-                raise ValueError(f"unsupported auth_mode {self.setting('auth_mode')}")
+            _check_mode("auth_mode", self.setting("auth_mode"))
             if credentials is None:
                 credentials = (username, self.setting("auth_password") or "")
             ours["Authorization"] = heads.basic(*credentials)
@@ -246,7 +257,7 @@ class Outgoing:
         self.head, sent = heads.build(self.method, target, self.origin.field, fields, ours)
         connection = sent.lookup("Connection")
         if connection is not None and "close" in connection.lower():
-            self.keep_alive = False
+            self.closes = True
 
     def _prepare_body(self, fields: HTTPHeaders | None, ours: dict[str, str | None]) -> None:
         raw = self._raw
@@ -257,7 +268,7 @@ class Outgoing:
         ours["Transfer-Encoding"] = None
         if body is not None:
             ours["Content-Length"] = str(len(body))
-            self.body = body
+            self.body = body if type(body) is bytes else bytes(body)
         elif producer is not None:
             self._producer = producer
             self.deferred = True
@@ -276,3 +287,23 @@ class Outgoing:
             ours["Expect"] = "100-continue"
             self.deferred = True
             self._continue_due = True
+
+
+def _check_mode(name: str, mode: str | None) -> None:
+    if mode is not None and mode != "basic":
+        raise ValueError(f"unsupported {name} {mode}")
+
+
+start_values(
+    Outgoing,
+    proxy=None,
+    body=None,
+    deferred=False,
+    closes=False,
+    tunnels=False,
+    has_own_fields=False,
+    _continue_due=False,
+    _producer=None,
+    _framing=None,
+    _codings=None,
+)

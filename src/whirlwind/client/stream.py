@@ -57,8 +57,9 @@ class StreamedResponse(HTTPResponse):
         call = self._call
         made = make_response(call.original, head, b"", call.url, *call.times())
         self.__dict__.update(made.__dict__)
-        if call.headers is not None:
-            self.headers = call.headers
+        own = call.own_headers()
+        if own is not None:
+            self.headers = own
         if self.error is not None:
             self.error = HTTPClientError(self.code, self.reason, self)
         if not call.has_total_limit:

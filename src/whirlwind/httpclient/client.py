@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from whirlwind._public import claim
 from whirlwind.concurrent import Future, future_set_exception_unless_cancelled
-from whirlwind.httpclient.request import HTTPRequest, _RequestProxy
+from whirlwind.httpclient.request import HTTPRequest, _RequestProxy, plain_request
 from whirlwind.httpclient.response import HTTPResponse
 from whirlwind.httputil import HTTPHeaders
 from whirlwind.ioloop import IOLoop
@@ -173,13 +173,13 @@ class AsyncHTTPClient(Configurable):
         if self._closed:
             raise RuntimeError("fetch() called on closed AsyncHTTPClient")
         if not isinstance(request, HTTPRequest):
-            request = HTTPRequest(url=request, **kwargs)
+            request = HTTPRequest(url=request, **kwargs) if kwargs else plain_request(request)
         elif kwargs:
             raise ValueError("kwargs can't be used if request is an HTTPRequest object")
         headers = request._headers
         if headers is not None and not isinstance(headers, HTTPHeaders):
             request.headers = HTTPHeaders(headers)
-        future = _Fetch(loop=self.io_loop.asyncio_loop)
+        future = Fetch(loop=self.io_loop.asyncio_loop)
         if not raise_error:
             future.raise_error = False
         self.fetch_impl(cast("HTTPRequest", _RequestProxy(request, self.defaults)), future.respond)
@@ -195,7 +195,7 @@ class AsyncHTTPClient(Configurable):
         raise NotImplementedError(f"{type(self).__qualname__} must define fetch_impl()")
 
 
-class _Fetch(Future[HTTPResponse]):
+class Fetch(Future[HTTPResponse]):
     """The future of a fetch, whose cancellation reaches the connection."""
 
     raise_error = True
@@ -236,7 +236,7 @@ def on_cancel(callback: Callable[[HTTPResponse], None], give_up: Callable[[], No
     For implementations of ``fetch_impl``; nothing happens if the callback is somebody else's.
     """
     future = getattr(callback, "__self__", None)
-    if isinstance(future, _Fetch):
+    if isinstance(future, Fetch):
         future.on_cancel = give_up
 
 

@@ -43,5 +43,7 @@ cdef class ResponseParser(MessageParser):
     @cython.locals(before=cython.longlong)
     cdef void _known_field(self, Head head, int field, bytes data, Py_ssize_t pos, Py_ssize_t end) except *
     cdef void _odd_length(self, Head head, bytes value) except *
+    @cython.locals(head=ResponseHead, code=Py_ssize_t, eol=Py_ssize_t, reason=bytes)
     cdef Py_ssize_t _parse_start_line(self, bytes data, Py_ssize_t pos, Py_ssize_t end) except -1
+    @cython.locals(status=int, answer=ResponseHead)
     cdef void _accept_head(self, Head head, int seen) except *

@@ -366,27 +366,40 @@ class ResponseParser(MessageParser):
         head.content_length = int(numbers.pop())
 
     def _parse_start_line(self, data: bytes, pos: int, end: int) -> int:
-        eol = data.find(b"\r\n", pos, end + 2)
-        found = _STATUS_LINE.fullmatch(data, pos, eol)
-        if found is None:
+        # "HTTP/1.1 200 OK". A head has at least CR LF CR LF after `end`.
+        code = pos + 9
+        if (
+            end < code + 3
+            or data[pos : pos + 7] != b"HTTP/1."
+            or data[pos + 8] != 32
+            or scan.span_digits(data, pos + 7, pos + 8) != pos + 8
+            or scan.span_digits(data, code, code + 3) != code + 3
+            or data[code] == 48
+        ):
             raise ProtocolError(400, "malformed status line")
         head = ResponseHead()
-        version, status, reason = found.groups()
-        head.minor = 0 if version == b"0" else 1
-        head.status = int(status)
-        head.reason = reason.decode("latin-1") if reason else ""
+        head.minor = 0 if data[pos + 7] == 48 else 1
+        head.status = (data[code] * 10 + data[code + 1]) * 10 + data[code + 2] - 5328
+        eol = code + 3
+        if data[eol] == 32:
+            eol = scan.span_value(data, code + 4, end)
+            reason = data[code + 4 : eol]
+            head.reason = "OK" if reason == b"OK" else reason.decode("latin-1")
+        if data[eol] != 13 or data[eol + 1] != 10:
+            raise ProtocolError(400, "malformed status line")
         self.head = head
         return eol
 
     def _accept_head(self, head: Head, seen: int) -> None:
         assert isinstance(head, ResponseHead)
+        answer = head
         if head.chunked and (seen & (1 << scan.CONTENT_LENGTH)):
             raise ProtocolError(400, "Message with both Transfer-Encoding and Content-Length")
         if head.minor:
             head.keep_alive = not head.asked_close
         else:
             head.keep_alive = head.asked_keep_alive and not head.asked_close
-        status = head.status
+        status = answer.status
         if status < 200:
             if status == 101:
                 self._state = states.CLOSED  # what follows is another protocol's: take_rest()
@@ -408,6 +421,3 @@ class ResponseParser(MessageParser):
             head.until_close = True
             head.keep_alive = False
         self._state = states.AFTER_HEAD
-
-
-_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?")

@@ -342,21 +342,20 @@ class WebSocketClientConnection:
 class Opening(Call):
     """The HTTP side of a client's handshake."""
 
-    # RFC 6455 section 4.1: a proxy is not to understand what it passes on.
-    tunnels = True
-
     def __init__(
         self, client: WebSocketClientConnection, engine: Engine, request: HTTPRequest, hub: Hub
     ) -> None:
         super().__init__(engine, request, client._declined)
         self._client = client
         self._hub = hub
+        # RFC 6455 section 4.1: a proxy is not to understand what it passes on.
+        self.tunnels = True
         self._caller = contextvars.copy_context()
 
     def prepare(self) -> None:
         """As for any request, over a connection of its own."""
         super().prepare()
-        self.keep_alive = False
+        self.closes = True
 
     def upgraded(self, head: ResponseHead, connection: ClientConnection) -> None:
         """The server has switched protocols."""
