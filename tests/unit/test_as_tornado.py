@@ -478,6 +478,13 @@ class TestRunning:
                 "None",
             ]
 
+    def test_a_script_by_a_relative_path(self, tmp_path) -> None:
+        (tmp_path / "script.py").write_text(SCRIPT + "print((lambda: 0).__code__.co_filename)")
+        lines = python(*MAIN, "script.py", cwd=tmp_path).stdout.splitlines()
+        script = tmp_path / "script.py"
+        assert lines[0] == f"whirlwind.log __main__ ['script.py'] {tmp_path} {script}"
+        assert lines[-1] == str(script)
+
     def test_a_module(self, tmp_path) -> None:
         (tmp_path / "program.py").write_text(SCRIPT)
         lines = python(*MAIN, "-m", "program", "-m", "x", cwd=tmp_path).stdout.splitlines()

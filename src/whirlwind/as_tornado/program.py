@@ -83,15 +83,16 @@ def _run_path(path: str) -> None:
             raise SystemExit(f"{sys.executable}: can't find '__main__' module in {path!r}")
         _enter(None, spec.origin, spec, _code(spec))
         return
+    where = os.path.abspath(path)  # what python gives __file__ and tracebacks, as of 3.9
     try:
-        with io.open_code(os.path.abspath(path)) as file:
+        with io.open_code(where) as file:
             code = pkgutil.read_code(file)
             if code is None:
                 file.seek(0)
-                code = compile(file.read(), path, "exec")
+                code = compile(file.read(), where, "exec")
     except OSError as error:
         raise SystemExit(f"{sys.executable}: can't open file {path!r}: {error}") from None
-    _enter(os.path.dirname(os.path.realpath(path)), path, None, code)
+    _enter(os.path.dirname(os.path.realpath(path)), where, None, code)
 
 
 def _enter(folder: str | None, file: str | None, spec: ModuleSpec | None, code: CodeType) -> None:
