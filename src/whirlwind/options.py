@@ -33,6 +33,7 @@ from whirlwind.log import define_logging_options
 __all__ = [
     "Error",
     "OptionParser",
+    "OptionValueError",
     "add_parse_callback",
     "define",
     "options",
@@ -49,7 +50,7 @@ class Error(Exception):
     """An option that does not exist, or a value that does not fit it."""
 
 
-class _ValueError(Error, ValueError):
+class OptionValueError(Error, ValueError):
     """A text that is no value of the option's type; a ValueError too, as in Tornado."""
 
 
@@ -191,7 +192,7 @@ class _Option:
         try:
             return _PARSERS.get(self.type, self.type)(text)
         except ValueError as error:
-            raise _ValueError(
+            raise OptionValueError(
                 f"Option {self.name!r} needs a value of type {self._kind()}, not {text!r}: {error}"
             ) from error
 
@@ -571,4 +572,4 @@ def add_parse_callback(callback: Callable[[], object]) -> None:
 
 define_logging_options(options)
 
-claim("whirlwind.options", Error, OptionParser)
+claim("whirlwind.options", Error, OptionValueError, OptionParser)

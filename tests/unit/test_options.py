@@ -99,6 +99,13 @@ def test_texts_that_are_no_values(kind: Any, texts: list[str]) -> None:
             parsed(text, type=kind)
 
 
+def test_the_error_of_a_bad_value_is_public_under_the_name_it_prints() -> None:
+    with pytest.raises(module.OptionValueError) as caught:
+        parsed("many", type=int)
+    assert type(caught.value).__name__ in module.__all__
+    assert type(caught.value).__module__ == "whirlwind.options"
+
+
 def test_an_error_says_what_would_do() -> None:
     with pytest.raises(Error, match=r"not '1:30': write it as 90, 90s, 1\.5h or 2d 12h; units are"):
         parsed("1:30", type=datetime.timedelta)
