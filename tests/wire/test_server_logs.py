@@ -55,6 +55,7 @@ def test_a_mistake_is_one_short_quiet_line(serve, logs, mistake):
     assert line.isprintable()
     assert line.isascii()
     assert len(line) < 400
+    assert "whirlwind" in record.pathname, "whose line it is, compiled or not"
     assert logs.lines("application") == []
 
 

@@ -22,7 +22,7 @@ from typing import Any, Final
 import whirlwind.httputil.fresh as fresh
 from whirlwind import httputil
 from whirlwind.httputil.request import HTTPServerRequest
-from whirlwind.log import app_log, gen_log
+from whirlwind.log import app_log
 from whirlwind.protocol import http1 as http1_core
 from whirlwind.protocol import limits
 from whirlwind.protocol.errors import ProtocolError
@@ -456,7 +456,7 @@ class ServerConnection(Outlet):
         """Answer a broken request once, and never interpret another byte of its connection."""
         # That a client leaves is its right: one that cancels an upload makes no noise.
         left = self._eof and error.reason.startswith("connection closed")
-        gen_log.log(
+        refusal.log(
             logging.DEBUG if left else logging.INFO,
             "Malformed HTTP message from %s: %s%s",
             self.remote_ip,
@@ -539,7 +539,9 @@ class ServerConnection(Outlet):
         if self.write_deadline and now >= self.write_deadline:
             left = self.transport.get_write_buffer_size()
             if left >= self.write_size:
-                gen_log.info("Closing a connection from %s that does not read", self.remote_ip)
+                refusal.log(
+                    logging.INFO, "Closing a connection from %s that does not read", self.remote_ip
+                )
                 self.transport.abort()
                 return
             self.write_size = left

@@ -3,6 +3,8 @@
 from http import HTTPStatus
 from typing import Final
 
+from whirlwind.log import gen_log
+
 _TABLE: Final[dict[tuple[int, str, bool], bytes]] = {}
 _MAX_EXCERPT: Final = 60
 
@@ -32,3 +34,12 @@ def excerpt(data: bytes) -> str:
         return ""
     shown = data[:_MAX_EXCERPT].decode("latin-1").encode("unicode_escape").decode("ascii")
     return f" (at '{shown[: _MAX_EXCERPT * 2]}{'...' if len(data) > _MAX_EXCERPT else ''}')"
+
+
+def log(level: int, message: str, *args: object) -> None:
+    """Log what a client did wrong.
+
+    `logging` looks for the Python frame that called it. Compiled code has none, so that a record
+    made there would name a file of the event loop.
+    """
+    gen_log.log(level, message, *args)
