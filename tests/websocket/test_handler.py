@@ -18,7 +18,10 @@ import pytest
 import whirlwind
 from tests.wire.server import Logs, ServerThread, web
 from whirlwind import gen, websocket
+from whirlwind.http1connection import HTTP1ServerConnection
+from whirlwind.netutil import bind_sockets
 from whirlwind.protocol import limits
+from whirlwind.tcpserver import TCPServer
 
 from .frames import BINARY, CONTINUATION, PING, PONG, TEXT, close, frame
 from .peer import Peer, upgrade, wait_for
@@ -1026,7 +1029,31 @@ def test_unix_sockets(put: Callable[..., ServerThread], seen: list[Any], logs: L
     assert "from a local socket: unknown opcode" in logs.lines("general")[0]
 
 
-def test_asyncio_debug_mode_and_names() -> None:
+async def test_servers_over_streams(seen: list[Any]) -> None:
+    class Server(TCPServer):
+        def handle_stream(self, stream: Any, address: Any) -> None:
+            HTTP1ServerConnection(stream).start_serving(application)
+
+    class Echo(Recording):
+        def on_message(self, message: str | bytes) -> None:
+            self.write_message(message)
+
+    application = web.Application([("/", Echo, {"seen": seen})])
+    server = Server()
+    sockets = bind_sockets(0, "127.0.0.1")
+    server.add_sockets(sockets)
+    url = f"ws://127.0.0.1:{sockets[0].getsockname()[1]}/"
+    async with await websocket.websocket_connect(url) as connection:
+        for message in ("hi", "x" * 200_000):
+            connection.write_message(message)
+            assert await connection.read_message() == message
+        connection.close(4000)
+        assert await connection.read_message() is None
+    server.stop()
+    assert seen == [("close", 4000, None)]
+
+
+def test_names() -> None:
     assert websocket.WebSocketHandler.__module__ == "whirlwind.websocket"
     assert websocket.WebSocketProtocol13.__module__ == "whirlwind.websocket"
     assert whirlwind.websocket is websocket

@@ -168,8 +168,8 @@ class WebSocketProtocol13(WebSocketConnection, WebSocketProtocol):
             if at_eof:
                 self.eof_received()
 
-        exchange = request.connection
-        server: Any = exchange.conn if isinstance(exchange, Exchange) else None
+        exchange = _exchange_of(request.connection)
+        server: Any = None if exchange is None else exchange.conn
         if server is None or not server.upgrade(succeed):
             return decline(handler, 400, "This connection can not be upgraded")
         handler.clear_header("Content-Type")
@@ -271,6 +271,14 @@ class WebSocketProtocol13(WebSocketConnection, WebSocketProtocol):
     def on_connection_close(self) -> None:
         """Drop the connection."""
         self.abort()
+
+
+def _exchange_of(connection: Any) -> Exchange | None:
+    """The exchange of a request on a server of ours."""
+    if not isinstance(connection, Exchange):
+        # That of `http1connection`, where it is over a stream.
+        connection = getattr(getattr(connection, "_side", None), "exchange", None)
+    return connection if isinstance(connection, Exchange) else None
 
 
 #: Logs each message once: for what is wrong with settings that every connection looks at.
