@@ -13,6 +13,7 @@ cdef Py_ssize_t _MAX_PIPELINE
 cdef long long _MAX_DISCARD
 cdef int _MAX_PER_TURN
 cdef object _wall_clock
+cdef RequestParser _SPENT
 
 
 cdef class ServerConnection(Outlet):

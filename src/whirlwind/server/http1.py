@@ -605,7 +605,9 @@ class ServerConnection(Outlet):
         self.site.forget(self)
         successor = self._successor
         self._successor = None
-        successor(out, self.parser.take_rest(), self._eof)
+        rest = self.parser.take_rest()
+        self.parser = _SPENT  # a parser less for as long as the other protocol lasts
+        successor(out, rest, self._eof)
         self._resume_reading()
 
     # --- facts about the peer -------------------------------------------------------------------
@@ -670,6 +672,10 @@ class ServerConnection(Outlet):
             self._reading = True
             if not self.transport.is_closing():
                 self.transport.resume_reading()
+
+
+_SPENT: Final = RequestParser()
+_SPENT.close()
 
 
 async def _await(result: Any) -> None:

@@ -17,9 +17,11 @@ cdef class WebSocketConnection(FrameSender):
     cdef public FrameParser parser
     cdef public object close_code
     cdef public object close_reason
+    cdef public object params
+    cdef public object _selected_subprotocol
+    cdef public object _stream
     cdef object _owner
     cdef object _context
-    cdef object _run
     cdef object _step
     cdef object _waiting
     cdef object _closed_waiter

@@ -6,6 +6,7 @@ from typing import Any
 
 from whirlwind._public import claim
 from whirlwind.escape import utf8
+from whirlwind.httputil import HTTPHeaders
 from whirlwind.protocol import limits
 from whirlwind.protocol.frames import MAX_CONTROL
 from whirlwind.web import RequestHandler
@@ -57,8 +58,8 @@ class WebSocketHandler(RequestHandler):
     close_reason: str | None = None
     open_args: tuple[str, ...] = ()
     open_kwargs: dict[str, str]
-    _ww_upgraded = False
     _ww_closed = False
+    _ww_own_headers = False
 
     # --- opening --------------------------------------------------------------------------------
 
@@ -69,7 +70,7 @@ class WebSocketHandler(RequestHandler):
             connection has ended.
         """
         self.open_args = args
-        self.open_kwargs = kwargs
+        self.open_kwargs = kwargs if kwargs or self.path_kwargs else self.path_kwargs
         connection = self._ww_handshake()
         if not isinstance(connection, WebSocketProtocol13) or (
             type(connection).accept_connection is not WebSocketProtocol13.accept_connection
@@ -87,6 +88,8 @@ class WebSocketHandler(RequestHandler):
         :returns: the connection to accept with, or None when the request was declined.
         """
         request = self.request
+        if request._headers is None:
+            self._ww_own_headers = True
         message = handshake.check_upgrade(request)
         if message is not None:
             decline(self, 400, message)
@@ -104,8 +107,15 @@ class WebSocketHandler(RequestHandler):
         self.ws_connection = connection
         return connection
 
+    def _ww_slim_down(self) -> None:
+        """Let go of what a connection has no use for: half of what there is."""
+        if self._ww_own_headers:
+            # Nobody else has looked at them yet; whoever does gets them made again.
+            del self._ww_own_headers
+            self.request._headers = None
+        self._headers = _NO_HEADERS
+
     def _ww_open(self) -> Awaitable[None] | None:
-        self._ww_upgraded = True
         return self.open(*self.open_args, **self.open_kwargs)
 
     def check_origin(self, origin: str) -> bool:
@@ -278,7 +288,7 @@ class WebSocketHandler(RequestHandler):
     # --- what a connection cannot do after its handshake ----------------------------------------
 
     def _ww_still_http(self) -> None:
-        if self._ww_upgraded:
+        if self._finished and self._status_code == 101:
             raise RuntimeError(
                 "This is a WebSocket connection now: use write_message() and close()"
             )
@@ -328,6 +338,9 @@ class _StreamAttribute:
 
 
 WebSocketHandler.stream = _StreamAttribute()  # type: ignore[attr-defined]
+
+
+_NO_HEADERS = HTTPHeaders()
 
 
 def _nothing() -> Awaitable[None]:

@@ -28,6 +28,8 @@ class WebSocketParams:
     :arg compression_options: None for no compression, otherwise its options.
     """
 
+    __slots__ = ("compression_options", "max_message_size", "ping_interval", "ping_timeout")
+
     def __init__(
         self,
         ping_interval: float | None = None,
@@ -120,10 +122,7 @@ class WebSocketProtocol13(WebSocketConnection, WebSocketProtocol):
 
     def __init__(self, handler: Any, mask_outgoing: bool, params: WebSocketParams) -> None:
         WebSocketConnection.__init__(self, handler, mask_outgoing)
-        self.mask_outgoing = mask_outgoing
         self.params = params
-        self._selected_subprotocol: str | None = None
-        self._stream: ConnectionStream | None = None
 
     # --- opening --------------------------------------------------------------------------------
 
@@ -177,7 +176,7 @@ class WebSocketProtocol13(WebSocketConnection, WebSocketProtocol):
         handler.set_header("Upgrade", "websocket")
         handler.set_header("Connection", "Upgrade")
         handler.set_header("Sec-WebSocket-Accept", handshake.accept_value(key))
-        handler._transforms = []
+        handler._transforms = None
         try:
             handler.finish()
         except BaseException:
@@ -185,6 +184,7 @@ class WebSocketProtocol13(WebSocketConnection, WebSocketProtocol):
             raise
         if self.closed:
             return False  # the client has left
+        handler._ww_slim_down()
         self.start_pinging()
         self.start(handler._ww_open)
         return True
@@ -205,17 +205,23 @@ class WebSocketProtocol13(WebSocketConnection, WebSocketProtocol):
         """The subprotocol that was agreed on."""
         return self._selected_subprotocol
 
+    @property
+    def mask_outgoing(self) -> bool:
+        """Whether frames go out masked."""
+        return self.masks
+
     # --- pings ----------------------------------------------------------------------------------
 
     @property
     def ping_interval(self) -> float:
         """Seconds between two pings; 0 for no pings."""
-        return self.params.ping_interval or 0.0
+        interval: float | None = self.params.ping_interval
+        return interval or 0.0
 
     @property
     def ping_timeout(self) -> float:
         """Seconds in which a pong has to come; 0 for no matter when."""
-        timeout = self.params.ping_timeout
+        timeout: float | None = self.params.ping_timeout
         interval = self.ping_interval
         if timeout is None:
             return interval
@@ -260,9 +266,10 @@ class WebSocketProtocol13(WebSocketConnection, WebSocketProtocol):
     @property
     def stream(self) -> ConnectionStream:
         """The connection as far as it is a stream."""
-        if self._stream is None:
-            self._stream = ConnectionStream(self)
-        return self._stream
+        stream: ConnectionStream | None = self._stream
+        if stream is None:
+            stream = self._stream = ConnectionStream(self)
+        return stream
 
     def set_nodelay(self, x: bool) -> None:
         """Send small messages at once (True) or let the kernel join them; TCP only."""
