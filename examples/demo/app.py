@@ -39,6 +39,7 @@ from handlers.inspector import InspectHandler
 from handlers.language import LanguageHandler, load_languages
 from handlers.logbook import LogbookHandler
 from handlers.modules import UI_MODULES
+from handlers.radio import RadioHandler, RadioPageHandler
 from handlers.station import Station
 from handlers.stream import CounterHandler, RowsHandler, StreamPageHandler
 from handlers.upload import UploadHandler, UploadPageHandler
@@ -50,6 +51,7 @@ from whirlwind.netutil import bind_sockets
 
 # Forms and JSON are tiny here. The upload lifts the limit for itself: it never keeps a body.
 MAX_BODY_SIZE = 64 * 1024
+PING_INTERVAL = 20.0  # seconds after which a silent radio is asked whether it is there
 GRACE = 3.0  # seconds that answers under way have to end, after Ctrl-C
 
 
@@ -94,6 +96,8 @@ def make_app(station: Station | None = None) -> web.Application:
             route(r"/stream", StreamPageHandler, "stream"),
             route(r"/stream/rows", RowsHandler, "rows"),
             route(r"/stream/counter", CounterHandler, "counter"),
+            route(r"/radio", RadioPageHandler, "radio"),
+            route(r"/radio/channel", RadioHandler, "channel"),
             route(r"/cache", CachePageHandler, "cache"),
             route(r"/cache/barograph", BarographHandler, "barograph"),
             route(r"/errors", ErrorsPageHandler, "errors"),
@@ -110,6 +114,7 @@ def make_app(station: Station | None = None) -> web.Application:
         cross_origin_protection=True,
         cookie_secret=secrets.token_hex(32),  # who has signed in is forgotten with the files
         login_url="/chest",
+        websocket_ping_interval=PING_INTERVAL,
     )
 
 

@@ -16,13 +16,27 @@ import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
 from tests.demo.conftest import APP, DEADLINE, Demo, running_demo
+from tests.websocket.frames import TEXT, FrameReader, close, frame
+from tests.websocket.peer import upgrade
 
-PAGES = ["/", "/api", "/logbook", "/upload", "/chest", "/stream", "/cache", "/errors", "/inspect"]
+PAGES = [
+    "/",
+    "/api",
+    "/logbook",
+    "/upload",
+    "/chest",
+    "/stream",
+    "/radio",
+    "/cache",
+    "/errors",
+    "/inspect",
+]
 MISTAKES = {
     "/errors/argument": (400, "The message does not parse"),
     "/errors/forbidden": (403, "Restricted waters"),
@@ -832,3 +846,128 @@ def test_port_that_is_taken(demo: Demo) -> None:
     assert second.returncode == 1
     assert second.stderr.startswith(f"Cannot listen on 127.0.0.1 port {demo.port}: ")
     assert "--port" in second.stderr
+
+
+# The radio
+
+
+class Radio:
+    """A station on the channel, and the words it hears."""
+
+    def __init__(self, demo: Demo, name: str, key: str, after: int = 0) -> None:
+        self.sock = socket.create_connection(("127.0.0.1", demo.port), DEADLINE)
+        self.sock.sendall(upgrade("/radio/channel", {"Host": f"127.0.0.1:{demo.port}"}))
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += self.sock.recv(65536)
+        assert head.startswith(b"HTTP/1.1 101 ")
+        self.reader = FrameReader()
+        self.frames = self.reader.feed(head.partition(b"\r\n\r\n")[2])
+        self.send({"type": "hello", "name": name, "key": key, "after": after})
+
+    def send(self, word: object) -> None:
+        self.sock.sendall(frame(TEXT, json.dumps(word).encode()))
+
+    def hear(self, what: str) -> dict[str, Any]:
+        """The next word with this in it; others are passed over."""
+        while True:
+            while not self.frames:
+                data = self.sock.recv(65536)
+                assert data, "the line is cut"
+                self.frames = self.reader.feed(data)
+            one = self.frames.pop(0)
+            assert one.opcode == TEXT, one
+            word: dict[str, Any] = json.loads(one.payload)
+            if what in word:
+                return word
+
+    def closed_with(self) -> int | None:
+        """The code of the close frame; what comes before is passed over."""
+        while True:
+            for one in self.frames:
+                if one.opcode == 8:
+                    return one.code
+            self.frames = self.reader.feed(self.sock.recv(65536))
+
+    def close(self) -> None:
+        self.sock.close()
+
+
+def test_radio(tmp_path: Path) -> None:
+    with running_demo(tmp_path / "log") as demo:
+        first = Radio(demo, "  Fram   7 ", "key-of-fram")
+        assert first.hear("welcome")["welcome"] == "Fram 7"
+        assert first.hear("present")["present"] == ["Fram 7"]
+        second = Radio(demo, "<b>Vega</b>", "key-of-vega")
+        lines = second.hear("welcome")["lines"]
+        assert [(line["kind"], line["name"]) for line in lines] == [("enter", "Fram 7")]
+        assert second.hear("present")["present"] == ["<b>Vega</b>", "Fram 7"]
+        second.send({"type": "say", "text": "  anybody   there? "})
+        heard = first.hear("lines")["lines"][0]
+        while heard["kind"] != "call":
+            heard = first.hear("lines")["lines"][0]
+        assert (heard["name"], heard["text"]) == ("<b>Vega</b>", "anybody there?")
+        # Away, and back: the key tells that it is the same station, and nothing is missed.
+        first.close()
+        second.send({"type": "say", "text": "Fram?"})
+        first = Radio(demo, "Fram 7", "key-of-fram", heard["number"])
+        lines = first.hear("welcome")["lines"]
+        assert [(line["kind"], line["text"]) for line in lines] == [("call", "Fram?")]
+        assert first.hear("present")["present"] == ["<b>Vega</b>", "Fram 7"]
+        first.send({"type": "hello", "name": "Fram 8", "key": "key-of-fram", "after": 10**6})
+        assert first.hear("welcome")["welcome"] == "Fram 8"
+        assert first.hear("present")["present"] == ["<b>Vega</b>", "Fram 8"]
+        # The same station from elsewhere takes the place of the line before.
+        third = Radio(demo, "Fram 8", "key-of-fram")
+        third.hear("welcome")
+        assert first.closed_with() == 4001
+        for i in range(8):
+            third.send({"type": "say", "text": f"call {i}"})
+        assert third.hear("refused")["text"] == "call 6"
+        third.send({"type": "check", "id": 5})
+        assert third.hear("check")["check"] == 5
+        for station in (first, second, third):
+            station.close()
+        assert "Traceback" not in demo.log()
+
+
+NONSENSE = """
+no JSON
+[]
+{}
+{"type": "say"}
+{"type": "hello"}
+{"type": "check"}
+{"type": "hello", "name": " ", "key": "12345678", "after": 0}
+{"type": "hello", "name": "x", "key": "short", "after": 0}
+{"type": "hello", "name": "x", "key": "12345678", "after": "x"}
+"""
+
+
+@pytest.mark.parametrize("word", NONSENSE.strip().splitlines())
+def test_radio_that_makes_no_sense(demo: Demo, word: str) -> None:
+    station = Radio(demo, "Nobody", "key-of-nobody")
+    station.hear("welcome")
+    station.sock.sendall(frame(TEXT, word.encode()))
+    assert station.closed_with() == 1003
+    station.close()
+
+
+def test_radio_of_other_sites(client: Client, demo: Demo) -> None:
+    fields = {"Host": f"127.0.0.1:{demo.port}", "Origin": "http://evil.example"}
+    with socket.create_connection(("127.0.0.1", demo.port), DEADLINE) as sock:
+        sock.sendall(upgrade("/radio/channel", dict(fields)))
+        assert sock.recv(65536).startswith(b"HTTP/1.1 403 ")
+    assert client.get("/radio/channel").status == 400
+
+
+def test_ctrl_c_tells_the_radio(tmp_path: Path) -> None:
+    with running_demo(tmp_path / "log") as demo:
+        station = Radio(demo, "Hero", "key-of-hero")
+        station.hear("present")
+        demo.process.send_signal(signal.SIGINT)
+        assert station.closed_with() == 1001
+        station.sock.sendall(close(1001))
+        assert demo.process.wait(DEADLINE) == 0
+        station.close()
+    assert "Traceback" not in demo.log()

@@ -525,6 +525,25 @@ def test_errors_in_hooks(
     assert "Uncaught exception GET /" in logs.tracebacks()[0]
 
 
+def test_a_hook_that_is_cancelled(
+    put: Callable[..., ServerThread], seen: list[Any], logs: Logs
+) -> None:
+    class Waiting(Recording):
+        async def on_message(self, message: str | bytes) -> None:
+            self.seen.append(asyncio.current_task())
+            await asyncio.sleep(3600)
+
+    server = put(Waiting)
+    with Peer(server) as peer:
+        peer.send(TEXT)
+        wait_for(lambda: seen)
+        server.call(seen[0].cancel)
+        assert peer.rest()[-1].code == 1001
+    server.turn()
+    assert seen[1:] == [("close", None, None)]
+    assert not logs.tracebacks()
+
+
 def test_an_error_in_on_close(
     put: Callable[..., ServerThread], seen: list[Any], logs: Logs
 ) -> None:

@@ -11,6 +11,7 @@ TOUR = {
     "upload": "A file, hashed while it travels and held nowhere.",
     "chest": "Sign in, and files are kept for you, and for nobody else.",
     "stream": "One answer, thirteen rows, each on screen when it is flushed.",
+    "radio": "A room to talk in, over WebSocket. Leave and come back: nothing is missed.",
     "cache": "An ETag, and the 304 that spares the wire.",
     "errors": "Five ways to run aground, with a page for each.",
     "inspect": "Your own request, as the server read it.",

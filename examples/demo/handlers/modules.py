@@ -18,6 +18,7 @@ CONTENTS = (
     ("upload", "Upload", 4),
     ("chest", "Sea chest", 5),
     ("stream", "Stream", 6),
+    ("radio", "Radio", 7),
     ("cache", "Cache", 8),
     ("errors", "Errors", 10),
     ("inspect", "Inspect", 12),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .chest import Chests
+    from .radio import Channel
 
 LOGBOOK_SIZE = 50
 BAROGRAPH_HOURS = 48
@@ -46,6 +47,12 @@ def _first_readings() -> deque[int]:
     return deque(readings, maxlen=BAROGRAPH_HOURS)
 
 
+def _open_channel() -> Channel:
+    from .radio import Channel  # which needs the handlers, which need this
+
+    return Channel()
+
+
 @dataclass
 class Station:
     """State shared by the handlers of one process."""
@@ -55,6 +62,7 @@ class Station:
     answered: int = 0
     logbook: deque[Entry] = field(default_factory=_first_entries)
     readings: deque[int] = field(default_factory=_first_readings)
+    channel: Channel = field(default_factory=_open_channel)
 
     def read_glass(self) -> int:
         """Add one reading of the pressure, in hPa, dropping the oldest, and return it."""

@@ -41,6 +41,16 @@ TEXTS = (
     "{size} sent and read.",
     "Not sent: {reason}.",
     "Making noise…",
+    "Tuning in…",
+    "On the air as {name}.",
+    "Lost the signal. Trying again in {seconds} s.",
+    "No network. Trying again in {seconds} s.",
+    "You are on the air from another window.",
+    "{name} comes on the air.",
+    "{name} goes off the air.",
+    "{text} is {name} now.",
+    "you",
+    "That was too fast for the channel. Your message is back in the field.",
 )
 
 

@@ -315,7 +315,11 @@ class WebSocketConnection(FrameSender):
         if error is None:
             self._go_on()
         else:
-            self._context.run(self._handler_failed, error)
+            if isinstance(future, asyncio.Task) and future.cancelling():
+                # Somebody wants it to end, such as a program that ends: that is no failure.
+                self._break_off(1001, "going away")
+            else:
+                self._context.run(self._handler_failed, error)
             if self.closed:
                 self._finish()
         if self._finished:
