@@ -623,7 +623,7 @@ def test_radio(visitor: Visitor, second_window: Browser) -> None:
     on_the_air(one)
     assert one.text("#calls").count("You have missed this.") == 1
     # Nobody was told that it was away: it was not for long.
-    assert "goes off the air" not in other.text("#calls")
+    assert "Terra Nova goes off the air" not in other.text("#calls")
     one.wait_for_text("#watch-count", "2")
 
 
