@@ -18,6 +18,7 @@ LOOP = ("asyncio", "ssl", "subprocess", "logging")
         ("iostream", LATE),
         ("tcpserver", LATE),
         ("httpserver", LATE),
+        ("simple_httpclient", (*LATE, "urllib.request")),
         ("web", LATE),
     ],
 )

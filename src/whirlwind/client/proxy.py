@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import urllib.request
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -67,6 +66,8 @@ def from_environment(origin: Origin) -> Proxy | None:
 
     As ``urllib.request`` reads them, in either case; nothing else of the system is asked.
     """
+    import urllib.request  # 10 ms of start-up, for those who want this
+
     found = urllib.request.getproxies_environment()
     url = found.get("https" if origin.tls else "http") or found.get("all")
     if not url:
