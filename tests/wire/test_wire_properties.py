@@ -40,7 +40,13 @@ def test_server_and_core_agree(echo, data: st.DataObject):
             assert (answer.status, answer.says_close) == (200, not message.keep)
         if expected.error is not None:
             try:
-                assert connection.read().status == expected.error
+                # The request that is refused may be a HEAD, whose answer ends with its head.
+                refusal = connection.read("HEAD")
+                assert refusal.status == expected.error
+                while connection.reader.fill():
+                    pass
+                body, connection.reader.buffer = connection.reader.buffer, b""
+                assert len(body) in (0, int(refusal.get("Content-Length") or 0))
             except NoAnswer:  # the half-close may be taken for the end of interest
                 assert "closed" in expected.reason
         connection.read_eof()
