@@ -169,3 +169,21 @@ def test_copies_are_independent_and_keep_lines_apart() -> None:
         assert pairs(made) == pairs(headers)
         made.add("a", "4")
     assert pairs(headers) == [("A", "1"), ("A", "2"), ("B", "3")]
+
+
+def repickled(headers: HTTPHeaders) -> HTTPHeaders:
+    copied: HTTPHeaders = pickle.loads(pickle.dumps(headers))
+    return copied
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, HTTPHeaders.copy, repickled])
+def test_l2_headers_survive_copies_and_pickles(duplicate) -> None:
+    headers = HTTPHeaders({"A-b": "1"})
+    headers.add("a-B", "2")
+    headers.add("Other", "x")
+    other = duplicate(headers)
+    assert type(other) is HTTPHeaders
+    assert other.get_list("a-b") == ["1", "2"]
+    assert list(other.get_all()) == [("A-B", "1"), ("A-B", "2"), ("Other", "x")]
+    other.add("A-B", "3")
+    assert headers.get_list("A-B") == ["1", "2"]
