@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 try:
     import pycurl
-except ImportError as error:
-    raise ImportError(
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
         "curl_httpclient needs pycurl: pip install 'whirlwind[curl]'", name="pycurl"
     ) from error
 
