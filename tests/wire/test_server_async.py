@@ -365,6 +365,25 @@ def test_a_future_is_awaited(serve):
     assert serve(Handler).request().body == b"future"
 
 
+@pytest.mark.skipif(PACKAGE != "whirlwind", reason="of the engine")
+def test_what_is_done_already_needs_no_task(serve):
+    from whirlwind.web.done import DONE
+
+    driven = []
+
+    class Handler(web.RequestHandler):
+        def get(self):
+            self.write("done")
+            return DONE
+
+        async def _ww_drive(self, pending):
+            driven.append(pending)
+            await super()._ww_drive(pending)
+
+    assert serve(Handler).request().body == b"done"
+    assert driven == []
+
+
 def test_a_failed_future_is_the_handlers_error(serve, logs):
     class Handler(web.RequestHandler):
         def get(self):

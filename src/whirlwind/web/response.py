@@ -31,6 +31,7 @@ from whirlwind.httputil.storage import RequestStorage, lacks
 from whirlwind.httputil.urls import reason_phrase
 from whirlwind.protocol import limits, scan
 from whirlwind.server.exchange import Exchange, ExchangeBase
+from whirlwind.web.done import DONE
 from whirlwind.web.errors import HTTPError
 
 _START: Final = 0
@@ -497,7 +498,7 @@ def proceed(handler: ResponseBase) -> Any:
                 pending = method(*handler.path_args, **handler.path_kwargs)
             else:
                 pending = method()
-            if pending is not None:
+            if pending is not None and pending is not DONE:
                 return pending
         if handler._ww_stage == _IN_METHOD:
             handler._ww_stage = _DONE
