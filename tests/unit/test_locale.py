@@ -18,8 +18,11 @@ DAY = datetime.timedelta(days=1)
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_translations", "_supported_locales", "_use_gettext", "_default_locale"):
-        monkeypatch.setattr(locale, name, getattr(locale, name))
+    # As in a new process: other tests may have loaded translations into this one.
+    monkeypatch.setattr(locale, "_default_locale", "en_US")
+    monkeypatch.setattr(locale, "_translations", {})
+    monkeypatch.setattr(locale, "_supported_locales", frozenset(["en_US"]))
+    monkeypatch.setattr(locale, "_use_gettext", False)
     monkeypatch.setattr(Locale, "_cache", {})
 
 
