@@ -132,8 +132,12 @@ async def serve(sockets: list[socket.socket]) -> None:
     shown = f"[{host}]" if ":" in host else host
     print(f"Whirlwind demo: http://{shown}:{port}/ (Ctrl-C stops it)", flush=True)
     await stop.wait()
-    loop.remove_signal_handler(signal.SIGINT)  # a second Ctrl-C does not wait
-    await server.drain(GRACE)
+    draining = asyncio.ensure_future(server.drain(GRACE))
+    if sys.platform != "win32":
+        # A second Ctrl-C does not wait. Cancelled, not interrupted: the interpreter's own
+        # KeyboardInterrupt comes anywhere, in the middle of a callback too.
+        loop.add_signal_handler(signal.SIGINT, draining.cancel)
+    await asyncio.wait([draining])
 
 
 def main() -> int:
@@ -154,7 +158,7 @@ def main() -> int:
         return 1
     try:
         run(serve(sockets))
-    except KeyboardInterrupt:  # the second one; on Windows, where loops take no signals, the first
+    except KeyboardInterrupt:  # on Windows, where loops take no signals
         pass
     return 0
 
