@@ -205,6 +205,7 @@ async def checked(made: SimpleAsyncHTTPClient) -> AsyncIterator[SimpleAsyncHTTPC
         assert not queue
         assert not engine.connections
         assert not engine._timer
+        assert engine not in engine.io_loop._links
         assert asyncio.all_tasks() <= before | _servers()
 
 

@@ -233,11 +233,11 @@ class TestStream:
             async def slow(peer: Peer) -> None:
                 await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n")
                 for _ in range(6):
-                    await asyncio.sleep(0.08)
+                    await asyncio.sleep(0.2)
                     await peer.send(b"x")
 
             async with Server(OK, slow, slow) as server:
-                async with client(defaults={"request_timeout": 0.4}) as c:
+                async with client(defaults={"request_timeout": 1.0}) as c:
                     await c.fetch(server.url(), request_timeout=9)
                     async with c.stream(server.url()) as found:
                         assert await found.read() == b"xxxxxx"

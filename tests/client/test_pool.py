@@ -285,6 +285,34 @@ class TestCrossing:
 
         run(main)
 
+    @pytest.mark.parametrize("begun", [b"H", OK[:20], OK[:-2], OK[:-1]])
+    def test_what_has_been_answered_in_part_is_not(self, run: Run, begun: bytes) -> None:
+        async def main() -> None:
+            async with Server(OK, [begun, CLOSE]) as server, client() as c:
+                await c.fetch(server.url())
+                with pytest.raises(HTTPStreamClosedError):
+                    await c.fetch(server.url())
+                assert peers(server) == [0, 0]
+
+        run(main)
+
+    def test_what_has_been_answered_in_part_is_not_after_a_reset(self, run: Run) -> None:
+        async def main() -> None:
+            come = asyncio.Event()
+
+            async def partly(peer: Peer) -> None:
+                await peer.send(OK[:-1])
+                await come.wait()
+                peer.reset()
+
+            async with Server(OK, partly) as server, client() as c:
+                await c.fetch(server.url())
+                with pytest.raises((HTTPStreamClosedError, ConnectionResetError)):
+                    await c.fetch(server.url(), streaming_callback=lambda piece: come.set())
+                assert peers(server) == [0, 0]
+
+        run(main)
+
     def test_a_fresh_connection_that_closes_is_an_error(self, run: Run) -> None:
         async def main() -> None:
             async with Server([CLOSE], [CLOSE]) as server, client() as c:

@@ -443,7 +443,6 @@ class Call(Receiver):
         self.body = None
         self.deferred = self._continue_due = False
         self._producer = self._framing = None
-        self.closes = False
         try:
             request = redirect.next_request(
                 self._raw, self.url, head.status, head.get(b"location") or ""
