@@ -91,8 +91,6 @@ def test(arguments: list[str]) -> int:
     Without arguments also Tornado's own tests, on this Python.
     """
     python = environment(VENV, sys.executable, dev=True)
-    if not os.environ.get("WHIRLWIND_TORNADO_PYTHON"):
-        os.environ["WHIRLWIND_TORNADO_PYTHON"] = tornado_environment(sys.executable)
     steps = _lint_steps(python)
     steps += _test_steps(python, arguments)
     if not arguments:
@@ -171,9 +169,13 @@ def environment(folder: Path, base: str, *, dev: bool) -> str:
     return python
 
 
-def tornado_environment(base: str) -> str:
-    """Make an environment with Tornado from PyPI, which tests compare with; return its Python."""
-    folder = ROOT / ".venv-tornado"
+def tornado_environment(base: str, name: str) -> str:
+    """Make an environment with Tornado from PyPI, which tests compare with; return its Python.
+
+    It is of the version that runs the tests: reason phrases, texts of errors and the rules of
+    event loops are the standard library's, and differ from one version to the next.
+    """
+    folder = ROOT / f".venv-tornado-{name}"
     python, stamp = str(folder / BIN / "python"), folder / "made-from"
     if not (stamp.is_file() and stamp.read_text() == TORNADO and _works(python)):
         print(f"Setting up {folder.name}", flush=True)
@@ -301,14 +303,16 @@ def _test_steps(python: str, arguments: list[str]) -> list[Step]:
     name = subprocess.check_output([python, "-c", version], text=True).strip()
     # A worker a core: the tests mostly compute, and share no port, file or process.
     command = [python, "-m", "pytest", *(arguments or ["-q", "-n", "auto", "--dist", "worksteal"])]
-    plain: Step = (f"pytest, {name}, plain Python", command, {"WHIRLWIND_EXTENSIONS": "0"})
+    tornado = os.environ.get("WHIRLWIND_TORNADO_PYTHON") or tornado_environment(python, name)
+    plain = {"WHIRLWIND_TORNADO_PYTHON": tornado, "WHIRLWIND_EXTENSIONS": "0"}
+    compiled = {**plain, "WHIRLWIND_EXTENSIONS": "1"}
+    last: Step = (f"pytest, {name}, plain Python", command, plain)
     if not has_compiler(python):
-        return [plain]
-    demand = {"WHIRLWIND_EXTENSIONS": "1"}
+        return [last]
     return [
-        (f"compile, {name}", _build_command(python), demand),
-        (f"pytest, {name}, compiled", command, demand),
-        plain,
+        (f"compile, {name}", _build_command(python), compiled),
+        (f"pytest, {name}, compiled", command, compiled),
+        last,
     ]
 
 
