@@ -25,6 +25,7 @@ TORNADO = "tornado==6.6.1"
 SUITE_WANTS = ("hypothesis", "pycares<5", "twisted")
 SUITE = ROOT / ".venv-compat/suite/tornado/test"
 SUITE_RUNNER = "tools/compat/suite.py"
+BROWSER_TESTS = "tests/demo/test_demo_browser.py"
 
 #: `make test` runs on these minor versions too, where a working interpreter is found.
 ALSO_TESTED = (11, 13)
@@ -304,15 +305,19 @@ def _test_steps(python: str, arguments: list[str]) -> list[Step]:
     # A worker a core: the tests mostly compute, and share no port, file or process.
     command = [python, "-m", "pytest", *(arguments or ["-q", "-n", "auto", "--dist", "worksteal"])]
     tornado = os.environ.get("WHIRLWIND_TORNADO_PYTHON") or tornado_environment(python, name)
-    plain = {"WHIRLWIND_TORNADO_PYTHON": tornado, "WHIRLWIND_EXTENSIONS": "0"}
-    compiled = {**plain, "WHIRLWIND_EXTENSIONS": "1"}
-    last: Step = (f"pytest, {name}, plain Python", command, plain)
+    # Tests start many processes: compiling every module again costs each 0.3 s.
+    common = {"WHIRLWIND_TORNADO_PYTHON": tornado, "PYTHONDONTWRITEBYTECODE": ""}
+    plain = {**common, "WHIRLWIND_EXTENSIONS": "0"}
     if not has_compiler(python):
-        return [last]
+        return [(f"pytest, {name}, plain Python", command, plain)]
+    compiled = {**common, "WHIRLWIND_EXTENSIONS": "1"}
+    # To a browser the forms and versions are the same, and to look at every page takes a minute.
+    again = [] if arguments else [f"--ignore={BROWSER_TESTS}"]
+    first = [] if Path(python).parent.parent == VENV else again
     return [
         (f"compile, {name}", _build_command(python), compiled),
-        (f"pytest, {name}, compiled", command, compiled),
-        last,
+        (f"pytest, {name}, compiled", command + first, compiled),
+        (f"pytest, {name}, plain Python", command + again, plain),
     ]
 
 

@@ -578,7 +578,7 @@ async def current_loops() -> Any:
         isinstance(loop, part("platform.asyncio").AsyncIOLoop),
         isinstance(loop.time(), float),
         [IOLoop.NONE, IOLoop.READ, IOLoop.WRITE, IOLoop.ERROR],
-        # Last, and one such call only: asyncio of Python 3.13.0 takes its loop for stopped after it.
+        # Last, and one such call only: asyncio of 3.13.0 takes its loop for stopped after it.
         error_of(loop.run_sync, lambda: None),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -358,6 +359,7 @@ def test_the_reason_reaches_a_peer_that_begins_to_read(
 def test_waiting_when_full(server: ServerThread, slow: tuple[Peer, Any]) -> None:
     peer, handler = slow
     block(server, handler)
+    full = threading.Event()
 
     async def write() -> None:
         queue = fanout.limit_queue(handler, max_messages=2, when_full=WhenFull.WAIT)
@@ -368,12 +370,14 @@ def test_waiting_when_full(server: ServerThread, slow: tuple[Peer, Any]) -> None
         with pytest.raises(fanout.QueueFullError):
             handler.write_message("3")
         assert len(queue) == 2
+        full.set()
         await second
         await handler.write_message("3")
         await fanout.wait_writable(handler)
         assert fanout.is_writable(handler)
 
     writing = asyncio.run_coroutine_threadsafe(write(), server.loop)
+    assert full.wait(10)  # reading makes room
     texts = []
     while len(texts) < 3:
         one = peer.read()

@@ -46,7 +46,10 @@ def load_cores() -> dict[str, ModuleType]:
     return {"pure": _import_plain(), "compiled": current}
 
 
+#: All that is here, to be compared.
 CORES = load_cores()
+#: The one to test by itself: the plain form has a run of its own.
+TESTED = "compiled" if "compiled" in CORES else "pure"
 
 
 @dataclass

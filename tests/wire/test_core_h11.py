@@ -20,9 +20,9 @@ from .vectors import load
 h11 = pytest.importorskip("h11")
 
 
-@pytest.fixture(params=core.CORES)
-def http1(request: pytest.FixtureRequest):
-    return core.CORES[request.param]
+@pytest.fixture
+def http1():
+    return core.CORES[core.TESTED]
 
 
 def read_with_h11(stream: bytes) -> tuple[list[core.Seen], bool]:

@@ -15,9 +15,9 @@ from .strategies import QUICK
 from .vectors import load
 
 
-@pytest.fixture(params=core.CORES)
-def http1(request: pytest.FixtureRequest):
-    return core.CORES[request.param]
+@pytest.fixture
+def http1():
+    return core.CORES[core.TESTED]
 
 
 @QUICK

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.work import assert_linear
 
-from .core import CORES
+from .core import CORES, TESTED
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -33,9 +33,8 @@ SIZES = {"fields": 60, "trailers": 16, "pipeline": 100}
 
 @pytest.mark.parametrize("piece", [0, 1, 1000])
 @pytest.mark.parametrize("message", MESSAGES)
-@pytest.mark.parametrize("core", CORES)
-def test_linear(core: str, message: str, piece: int) -> None:
-    module = CORES[core]
+def test_linear(message: str, piece: int) -> None:
+    module = CORES[TESTED]
 
     def prepare(size: int) -> Callable[[], Any]:
         data = MESSAGES[message](size)

@@ -10,9 +10,9 @@ from .vectors import Vector, load
 VECTORS = [v for v in load() if v.level != "wire"]
 
 
-@pytest.fixture(params=core.CORES)
-def http1(request: pytest.FixtureRequest):
-    return core.CORES[request.param]
+@pytest.fixture
+def http1():
+    return core.CORES[core.TESTED]
 
 
 def test_every_row_of_the_framing_table_has_a_vector():
