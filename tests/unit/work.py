@@ -12,7 +12,8 @@ import os
 import platform
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -39,6 +40,18 @@ def _counter() -> int | None:
     return descriptor if descriptor >= 0 else None
 
 
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Without the garbage collector, which would be counted with all that it ends and calls."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def calls(function: Callable[[], Any]) -> int:
     """Count the calls and returns, of Python and of C functions, while a function runs."""
     count = 0
@@ -47,11 +60,12 @@ def calls(function: Callable[[], Any]) -> int:
         nonlocal count
         count += 1
 
-    sys.setprofile(profile)
-    try:
-        function()
-    finally:
-        sys.setprofile(None)
+    with _undisturbed():
+        sys.setprofile(profile)
+        try:
+            function()
+        finally:
+            sys.setprofile(None)
     return count
 
 
@@ -60,18 +74,13 @@ def instructions(function: Callable[[], Any]) -> int | None:
     counter = _counter()
     if counter is None:
         return None
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
+    with _undisturbed():
         fcntl.ioctl(counter, _RESET, 0)
         fcntl.ioctl(counter, _ENABLE, 0)
         try:
             function()
         finally:
             fcntl.ioctl(counter, _DISABLE, 0)
-    finally:
-        if enabled:
-            gc.enable()
     return int(struct.unpack("Q", os.read(counter, 8))[0])
 
 
