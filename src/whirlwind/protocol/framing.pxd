@@ -34,7 +34,7 @@ cdef class BodyParser:
     cpdef void skip_end(self)
     cpdef void close(self)
     cpdef int next_event(self) except -1
-    cdef int _next(self) except -1
+    cdef int _next_of_body(self) except -1
     cdef int _next_head(self) except -1
     cdef void _settle(self)
     @cython.locals(head=Head)

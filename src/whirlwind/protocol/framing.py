@@ -148,7 +148,9 @@ class BodyParser:
         :raises ProtocolError: the peer broke the protocol; every later call answers NEED_DATA.
         """
         try:
-            return self._next()
+            if self._state == states.IN_HEAD:
+                return self._next_head()
+            return self._next_of_body()
         except ProtocolError:
             if self._state == states.IN_HEAD:
                 # Only ever of a head: what a body holds is nobody's business in a log.
@@ -157,9 +159,7 @@ class BodyParser:
             self.close()
             raise
 
-    def _next(self) -> int:
-        if self._state == states.IN_HEAD:
-            return self._next_head()
+    def _next_of_body(self) -> int:
         if self._state == states.CLOSED:
             return states.NEED_DATA
         if self._tail is not None:
@@ -190,7 +190,10 @@ class BodyParser:
     def _begin_body(self) -> None:
         head = self.head
         assert head is not None
+        self.trailers = []
+        self._body_size = 0
         if head.chunked:
+            self._extension_size = 0
             self._state = states.CHUNK_LINE
         elif head.content_length > 0:
             if head.content_length > self.max_body_size:

@@ -1,3 +1,8 @@
+cimport whirlwind.protocol.scan as scan
+
+cdef int _TELLING
+
+
 cdef class Head:
     cdef public int minor
     cdef public bytes raw

@@ -1,6 +1,19 @@
 """What a parser knows of a message head: start line, framing, and the field lines as bytes."""
 
+from typing import Final
+
+import whirlwind.protocol.scan as scan
 from whirlwind._public import start_values
+
+# The fields that decide more than that they are there.
+_TELLING: Final = (
+    1 << scan.CONTENT_LENGTH
+    | 1 << scan.TRANSFER_ENCODING
+    | 1 << scan.CONNECTION
+    | 1 << scan.EXPECT
+    | 1 << scan.UPGRADE
+    | 1 << scan.CONTENT_TYPE
+)
 
 
 class Head:
@@ -36,6 +49,8 @@ class Head:
         """Take over what the field lines said from a head of the same version that had the same."""
         self.raw = other.raw
         self.seen = other.seen
+        if not other.seen & _TELLING:
+            return
         self.content_length = other.content_length
         self.content_type = other.content_type
         self.chunked = other.chunked

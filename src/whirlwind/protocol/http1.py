@@ -40,6 +40,7 @@ _METHODS: Final[dict[bytes, str]] = {
     m.encode(): m
     for m in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE")
 }
+_SERVED: Final = frozenset(_METHODS) - {b"CONNECT"}
 _FRAMED_HERE: Final = 1 << scan.CONTENT_LENGTH | 1 << scan.TRANSFER_ENCODING
 
 _CHUNKED = {b"chunked"}
@@ -86,16 +87,14 @@ class MessageParser(BodyParser):
         pos = self._pos
         if end == pos:
             raise ProtocolError(400, "more than one empty line before the start line")
-        if self._buf[pos] == 13 and self._buf[pos + 1] == 10:
+        first = self._buf[pos]
+        if first == 13 and self._buf[pos + 1] == 10:
             pos += 2  # RFC 9112 section 2.2: one empty line before a request is ignored
-        elif self._buf[pos] == 10:
+        elif first == 10:
             pos += 1
         if end + 4 - pos > self.max_head_size:
             self._too_large(self._buf.find(b"\r\n", pos) - pos)
         self._searched = 0
-        self.trailers = []
-        self._body_size = 0
-        self._extension_size = 0
         previous = self.head
         line_end = self._parse_start_line(self._buf, pos, end)
         self._parse_fields(self._buf, line_end + 2, end + 2, previous)
@@ -247,6 +246,16 @@ class RequestParser(MessageParser):
     """The server's side: parses requests (RFC 9112 section 3)."""
 
     def _parse_start_line(self, data: bytes, pos: int, end: int) -> int:
+        head = RequestHead()
+        usual = scan.request_line(data, pos)
+        if usual is not None:
+            method, target, minor = usual.groups()
+            if method in _SERVED:
+                head.method = _METHODS[method]
+                head.target = target.decode("ascii")
+                head.minor = int(minor)
+                self.head = head
+                return int(usual.end()) - 2
         space = scan.span_token(data, pos, end)
         if space == pos or data[space] != 32:
             raise ProtocolError(400, "Malformed HTTP request line: method")
@@ -255,7 +264,6 @@ class RequestParser(MessageParser):
             raise ProtocolError(400, "Malformed HTTP request line: target")
         # "HTTP/1.1" and its CR; the head has at least a CR LF CR LF after `end`.
         version = scan.cut(data, target_end + 1, target_end + 11)
-        head = RequestHead()
         method = scan.cut(data, pos, space)
         name = _METHODS.get(method)
         head.method = method.decode("ascii") if name is None else name

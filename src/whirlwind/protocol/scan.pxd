@@ -167,6 +167,10 @@ cdef inline Py_ssize_t head_end(bytes data, Py_ssize_t pos) noexcept:
     return whirlwind_head_end(PyBytes_AS_STRING(data), pos, PyBytes_GET_SIZE(data))
 
 
+cdef inline object request_line(bytes data, Py_ssize_t pos):
+    return None
+
+
 cdef extern from *:
     """
     static Py_ssize_t whirlwind_find_line(const char *p, Py_ssize_t pos, Py_ssize_t size,

@@ -25,8 +25,6 @@ _OK: Final = "HTTP/1.1 200 OK\r\n"
 
 def status_line(code: int, reason: str) -> str:
     """``HTTP/1.1 200 OK`` with its line end, for the phrase that goes with the code."""
-    if code == 200 and reason == "OK":
-        return _OK
     if not is_sendable(reason):
         raise ValueError(f"Unsafe reason phrase {reason!r}")
     return f"HTTP/1.1 {code} {reason}\r\n"
@@ -98,7 +96,7 @@ class ExchangeBase:
             self._too_short()
         self._state = _FINISHED
         conn = self.conn
-        done = conn.written() if conn.is_blocked() else conn.done
+        done = conn.written() if conn._blocked else conn.done
         conn.response_finished(self)
         return done
 
@@ -111,8 +109,10 @@ class ExchangeBase:
             return
         if self._chunked:
             body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
-        elif not sized:
+        elif not sized and self._left != len(body):
             self._count(len(body))
+        else:
+            self._left = 0
         if len(body) <= _ONE_BUFFER:
             self.conn.send(head + body)
         else:
@@ -143,6 +143,7 @@ class ExchangeBase:
         last = ""
         self._left = -1  # an interim response may have come before
         bodyless = code < 200 or code == 204 or code == 304 or self.method == "HEAD"
+        fields = headers._map
         length = None if sized else headers.lookup_normal("Content-Length")
         if sized:
             self._left = 0
@@ -159,7 +160,6 @@ class ExchangeBase:
             last = "Transfer-Encoding: chunked\r\n"
         else:
             self.keep_alive = False
-        fields = headers._map
         if "Transfer-Encoding" in fields:
             headers.drop("Transfer-Encoding")  # the framing is decided here, whatever it says
         option = headers.lookup_normal("Connection") if "Connection" in fields else None
@@ -172,7 +172,8 @@ class ExchangeBase:
                     last += "Connection: close\r\n"
             elif not self.minor and option is None:
                 last += "Connection: Keep-Alive\r\n"
-        return encode_head(status_line(code, reason), headers, last, body)
+        line = _OK if code == 200 and reason == "OK" else status_line(code, reason)
+        return encode_head(line, headers, last, body)
 
     def _frame(self, chunk: bytes) -> bytes:
         if self._chunked:

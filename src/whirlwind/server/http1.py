@@ -199,7 +199,9 @@ class ServerConnection(Outlet):
                 if exchange.waiting or (exchange.request_done and not self._closing):
                     break
             elif not parser.buffered():
-                break
+                if not self._closing:
+                    self._wait_for_next()
+                return
             elif self._blocked:
                 break  # the peer does not read its answers: answer no more for now
             elif count >= _MAX_PER_TURN:
@@ -217,7 +219,11 @@ class ServerConnection(Outlet):
             elif self.deadline == 0.0 or not self._head_begun:
                 self._head_begun = True
                 self.deadline = self.site.now() + self.site.header_timeout
-        elif self._eof:
+        else:
+            self._wait_for_next()
+
+    def _wait_for_next(self) -> None:
+        if self._eof:
             self.close()
         else:
             self._head_begun = False

@@ -167,10 +167,6 @@ def _run(delegate: "HandlerDelegate", context: Context) -> "asyncio.Task[None] |
     return start_handler(app, handler, delegate.path_args, delegate.path_kwargs, context)
 
 
-def _is_replaced(handler: RequestHandler) -> bool:
-    return getattr(handler._execute, "__func__", None) is not _EXECUTE
-
-
 def start_handler(
     app: Any, handler: RequestHandler, path_args: Any, path_kwargs: Any, context: Context
 ) -> "asyncio.Task[None] | None":
@@ -182,8 +178,8 @@ def start_handler(
     """
     base: ResponseBase = handler
     transforms = [make(handler.request) for make in app.transforms] if app.transforms else None
-    if not base._ww_original & _EXECUTE_HOOK and _is_replaced(handler):
-        execute = handler._execute
+    execute = None if base._ww_original & _EXECUTE_HOOK else handler._execute
+    if execute is not None and getattr(execute, "__func__", None) is not _EXECUTE:
         # Wrapped by a tracing agent, or overridden: it is the whole of the request then.
         coro: Any = execute(transforms or [], *(path_args or ()), **(path_kwargs or {}))
         if not asyncio.iscoroutine(coro):
