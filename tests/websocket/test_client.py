@@ -472,9 +472,8 @@ async def test_pings() -> None:
             assert one.opcode == PING
             connection.send(frame(PONG, one.payload, key=None))
         connection.send(frame(PING, b"yours", key=None))
-        one = await connection.read()
-        while one is not None and one.opcode == PING:
-            one = await connection.read()
+        while (one := await connection.read()) is not None and one.opcode == PING:
+            connection.send(frame(PONG, one.payload, key=None))
         assert one is not None
         assert (one.opcode, one.payload) == (PONG, b"yours")
         await connection.rest()

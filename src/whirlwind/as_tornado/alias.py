@@ -41,7 +41,7 @@ def rename_public_objects(module: ModuleType) -> None:
 
 
 class AliasFinder:
-    """Finds ``tornado`` and its submodules; registers ours under both names when they load.
+    """Finds ``tornado`` and its submodules, which are ours.
 
     It stands before all other finders, so that a Tornado installed beside is never asked.
     """
@@ -107,8 +107,30 @@ class AliasFinder:
         return alias
 
 
+# The modules of ours whose code has run.
+_complete: set[str] = set()
+
+
+def _is_deadlock(error: RuntimeError) -> bool:
+    """Whether the import system broke a circle of threads that wait for each other."""
+    return type(error).__name__ == "_DeadlockError"
+
+
+def _register(alias: str) -> None:
+    """Put a module that has been loaded under our name in its place under Tornado's.
+
+    By an import, which takes the lock of that name: where another thread is just about to look for
+    it, and finds it in ``sys.modules`` all of a sudden, the import system executes it once more.
+    """
+    try:
+        importlib.import_module(alias)
+    except RuntimeError as error:
+        if not _is_deadlock(error):  # that other thread has the lock, and registers it itself
+            raise
+
+
 class _BothNamesLoader:
-    """Loads a module of ours with its own loader, and registers it under Tornado's name as well."""
+    """Loads a module of ours with its own loader, and gives what it exports Tornado's names."""
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
@@ -118,15 +140,18 @@ class _BothNamesLoader:
         assert spec is not None
         # From here on the module shows no trace of having been found in a special way.
         spec.loader = module.__loader__ = self._loader
-        alias = their_name(spec.name)
-        sys.modules[alias] = module  # before its code runs, which may import it by either name
         try:
             self._loader.exec_module(module)
         except BaseException:
+            alias = their_name(spec.name)  # its code may have imported itself by that name
             if sys.modules.get(alias) is module:
                 del sys.modules[alias]
             raise
         rename_public_objects(module)
+        _complete.add(spec.name)
+        # Tornado's modules are those of the first floor and in ``platform``.
+        if spec.name.count(".") == 1 or spec.name.startswith(f"{OURS}.platform."):
+            _register(their_name(spec.name))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
@@ -145,7 +170,14 @@ class _AliasLoader:
     def exec_module(self, module: ModuleType) -> None:
         # The import system takes what is in sys.modules afterwards, and drops `module`.
         assert module.__spec__ is not None
-        sys.modules[module.__spec__.name] = importlib.import_module(self._ours)
+        try:
+            found = importlib.import_module(self._ours)
+        except RuntimeError as error:
+            # Its thread is done, and waits in `_register` for this one.
+            if not _is_deadlock(error) or self._ours not in _complete:
+                raise
+            found = sys.modules[self._ours]
+        sys.modules[module.__spec__.name] = found
 
     # What `python -m tornado.x` asks for.
 

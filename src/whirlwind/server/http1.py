@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import whirlwind.httputil.fresh as fresh
 from whirlwind import httputil
+from whirlwind._public import start_values
 from whirlwind.httputil.request import HTTPServerRequest
 from whirlwind.log import app_log
 from whirlwind.protocol import http1 as http1_core
@@ -48,6 +49,13 @@ _wall_clock: Final = time.time
 class ServerConnection(Outlet):
     """One accepted connection; also what applications know as ``server_connection``."""
 
+    write_size: int
+    _dropped: int
+    _detached: Any
+    _successor: Any
+    _peer: Any
+    _peer_known: bool
+
     def __init__(self, site: Site) -> None:
         """
         :arg site: the server's side of things: its application, limits and open connections.
@@ -58,18 +66,12 @@ class ServerConnection(Outlet):
         self.exchange: Exchange | None = None
         self.deadline = 0.0
         self.write_deadline = 0.0
-        self.write_size = 0
         self._reading = True
         self._advancing = False
         self._closing = False
         self._eof = False
         self._resume_due = False
         self._head_begun = False
-        self._dropped = 0
-        self._detached: Any = None
-        self._successor: Any = None
-        self._peer: Any = None
-        self._peer_known = False
 
     # --- asyncio protocol -----------------------------------------------------------------------
 
@@ -679,6 +681,17 @@ class ServerConnection(Outlet):
             if not self.transport.is_closing():
                 self.transport.resume_reading()
 
+
+# Python keeps up to 30 attributes of an instance in an array, and more of them in a dict.
+start_values(
+    ServerConnection,
+    write_size=0,
+    _dropped=0,
+    _detached=None,
+    _successor=None,
+    _peer=None,
+    _peer_known=False,
+)
 
 _SPENT: Final = RequestParser()
 _SPENT.close()
