@@ -7,7 +7,7 @@ from whirlwind.protocol.heads cimport Head, RequestHead, ResponseHead
 
 cdef int _MAX_FIELDS, _FRAMED_HERE
 cdef dict _METHODS
-cdef object _SERVED
+cdef dict _SERVED
 
 
 cdef class MessageParser(BodyParser):

@@ -40,7 +40,7 @@ _METHODS: Final[dict[bytes, str]] = {
     m.encode(): m
     for m in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE")
 }
-_SERVED: Final = frozenset(_METHODS) - {b"CONNECT"}
+_SERVED: Final[dict[bytes, str]] = {k: v for k, v in _METHODS.items() if v != "CONNECT"}
 _FRAMED_HERE: Final = 1 << scan.CONTENT_LENGTH | 1 << scan.TRANSFER_ENCODING
 
 _CHUNKED = {b"chunked"}
@@ -250,12 +250,14 @@ class RequestParser(MessageParser):
         usual = scan.request_line(data, pos)
         if usual is not None:
             method, target, minor = usual.groups()
-            if method in _SERVED:
-                head.method = _METHODS[method]
+            name = _SERVED.get(method)
+            if name is not None:
+                head.method = name
                 head.target = target.decode("ascii")
-                head.minor = int(minor)
+                head.minor = 1 if minor == b"1" else 0
                 self.head = head
-                return int(usual.end()) - 2
+                end = usual.end()
+                return end - 2
         space = scan.span_token(data, pos, end)
         if space == pos or data[space] != 32:
             raise ProtocolError(400, "Malformed HTTP request line: method")
