@@ -254,7 +254,7 @@ def parse_qs_bytes(
     """
     if not qs:
         return {}
-    text = qs if isinstance(qs, str) else qs.decode("latin-1")
+    text = str.__str__(qs) if isinstance(qs, str) else qs.decode("latin-1")
     if not text.isascii():
         text.encode("latin-1")  # characters that are no bytes are an error wherever they stand
     try:

@@ -3,7 +3,7 @@ import cython
 from whirlwind.protocol.heads cimport Head, RequestHead
 from whirlwind.protocol.http1 cimport RequestParser
 from whirlwind.server.exchange cimport ExchangeBase
-from whirlwind.server.outlet cimport Outlet
+from whirlwind.server.peer cimport Peer
 from whirlwind.server.site cimport Site
 cimport whirlwind.httputil.fresh as fresh
 from whirlwind.httputil.storage cimport RequestStorage
@@ -16,8 +16,7 @@ cdef object _wall_clock
 cdef RequestParser _SPENT
 
 
-cdef class ServerConnection(Outlet):
-    cdef public Site site
+cdef class ServerConnection(Peer):
     cdef public RequestParser parser
     cdef public ExchangeBase exchange
     cdef public long long write_size
@@ -27,9 +26,7 @@ cdef class ServerConnection(Outlet):
     cdef bint _eof
     cdef bint _resume_due
     cdef bint _head_begun
-    cdef bint _peer_known
     cdef long long _dropped
-    cdef object _peer
     cdef object _detached
     cdef object _successor
     cdef object __weakref__

@@ -31,7 +31,7 @@ from whirlwind.protocol.heads import RequestHead
 from whirlwind.protocol.http1 import RequestParser
 from whirlwind.server import refusal
 from whirlwind.server.exchange import Exchange
-from whirlwind.server.outlet import Outlet
+from whirlwind.server.peer import Peer
 from whirlwind.server.site import Site
 
 _NEED_DATA: Final = http1_core.NEED_DATA
@@ -46,22 +46,19 @@ _MAX_DISCARD: Final = limits.MAX_DISCARD
 _wall_clock: Final = time.time
 
 
-class ServerConnection(Outlet):
+class ServerConnection(Peer):
     """One accepted connection; also what applications know as ``server_connection``."""
 
     write_size: int
     _dropped: int
     _detached: Any
     _successor: Any
-    _peer: Any
-    _peer_known: bool
 
     def __init__(self, site: Site) -> None:
         """
         :arg site: the server's side of things: its application, limits and open connections.
         """
-        super().__init__(site.loop, site.done)
-        self.site = site
+        super().__init__(site)
         self.parser = RequestParser(site.max_head_size, site.max_body_size, site.chunk_size)
         self.exchange: Exchange | None = None
         self.deadline = 0.0
@@ -618,40 +615,7 @@ class ServerConnection(Outlet):
         successor(out, rest, self._eof)
         self._resume_reading()
 
-    # --- facts about the peer -------------------------------------------------------------------
-
-    @property
-    def address(self) -> Any:
-        """The peer's socket address, None where the socket has none."""
-        if not self._peer_known and self.transport is not None:
-            self._peer = self.transport.get_extra_info("peername")
-            self._peer_known = True
-        return self._peer
-
-    @property
-    def address_family(self) -> int | None:
-        """The family of the peer's address."""
-        sock = None if self.transport is None else self.transport.get_extra_info("socket")
-        return None if sock is None else sock.family
-
-    @property
-    def remote_ip(self) -> str:
-        """The peer's address as text; ``0.0.0.0`` for a unix socket, as Tornado has it."""
-        found = self.address
-        if isinstance(found, tuple) and found:
-            return str(found[0])
-        return "0.0.0.0"
-
-    @property
-    def protocol(self) -> str:
-        """``http`` or ``https``."""
-        if self.site.protocol:
-            return self.site.protocol
-        return "https" if self.tls_object() is not None else "http"
-
-    def tls_object(self) -> Any:
-        """The TLS object of the connection, or None."""
-        return None if self.transport is None else self.transport.get_extra_info("ssl_object")
+    # --- settings of one request ----------------------------------------------------------------
 
     def set_max_body_size(self, size: int) -> None:
         """Change the body limit, in bytes, for the request being read."""
@@ -689,8 +653,6 @@ start_values(
     _dropped=0,
     _detached=None,
     _successor=None,
-    _peer=None,
-    _peer_known=False,
 )
 
 _SPENT: Final = RequestParser()

@@ -1,0 +1,10 @@
+from whirlwind.server.outlet cimport Outlet
+from whirlwind.server.site cimport Site
+
+
+cdef class Peer(Outlet):
+    cdef public Site site
+    cdef object _address
+    cdef bint _address_known
+
+    cpdef object tls_object(self)
