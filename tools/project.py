@@ -37,7 +37,7 @@ NO_COMPILER = (
 
 NO_CURL = (
     "Could not install pycurl: tests of the curl client are skipped. It needs libcurl's headers "
-    "(Debian: apt-get install libcurl4-openssl-dev libssl-dev), then: rm -r .venv-compat"
+    "(Debian: apt-get install libcurl4-openssl-dev libssl-dev), then: rm -r"
 )
 
 _PROBE_COMPILER = """
@@ -166,6 +166,8 @@ def environment(folder: Path, base: str, *, dev: bool) -> str:
     # build() compiles in the checkout, where a later change costs only the changed module.
     editable = [*pip, "--no-build-isolation", "--editable", ".[dev]" if dev else "."]
     _check(editable, WHIRLWIND_EXTENSIONS="0")
+    if dev:
+        _add_curl(folder, pip)
     stamp.write_text(source + (" dev" if dev else ""))
     return python
 
@@ -199,9 +201,7 @@ def suite_environment(base: str) -> str:
     if stamp.is_file() and stamp.read_text() == source and SUITE.is_dir():
         return python
     print(f"Adding the test suite of {TORNADO}", flush=True)
-    # It works without pycurl, and then its tests of the curl client are skipped.
-    if run([*_pip(python), "pycurl"]):
-        print(NO_CURL, flush=True)
+    _add_curl(folder, _pip(python))
     _check([*_pip(python), *SUITE_WANTS])
     shutil.rmtree(SUITE, ignore_errors=True)
     with tempfile.TemporaryDirectory() as download:
@@ -286,6 +286,12 @@ def _pip(python: str, action: str = "install") -> list[str]:
 def _check(command: list[str], **variables: str) -> None:
     if status := run(command, **variables):
         sys.exit(f"{' '.join(command[:6])} failed with status {status}; see the lines above.")
+
+
+def _add_curl(folder: Path, pip: list[str]) -> None:
+    """Install pycurl, which not every system has a wheel for, and go on without it where not."""
+    if run([*pip, "pycurl>=7.45"]):
+        print(NO_CURL, folder.name, flush=True)
 
 
 Step = tuple[str, list[str], dict[str, str]]

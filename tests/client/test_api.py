@@ -633,10 +633,9 @@ class TestTrace:
                 ("connected", False),
                 "sent",
                 ("first_byte", 302),
-                ("connected", True),
-                "sent",
                 "redirected",
-                *hop[1:],
+                ("connected", True),
+                *hop,
             ]
             assert second == ["started", "queued", ("connected", True), *hop]
             assert refused == ["started", ("connecting", "127.0.0.1"), ("ended", 599)]
@@ -698,6 +697,26 @@ class TestClient:
                 assert "accept-encoding" not in server.requests[1].headers
             with pytest.raises(ValueError, match="compress"):
                 Client(accept_codings=["compress"])
+
+        run(main)
+
+    def test_secrets_do_not_follow_redirects_elsewhere(self, run: Run) -> None:
+        async def main() -> None:
+            headers = {"Authorization": "secret", "cookie": "secret", "X-Own": "1"}
+            async with Server() as other, Server() as server:
+                for options in (
+                    {"headers": headers},
+                    {"defaults": {"auth_username": "u", "auth_password": "p"}},
+                ):
+                    server.answers = [redirect("/same"), redirect(other.url())]
+                    async with new(**options) as c:
+                        await c.fetch(server.url())
+            for request in server.requests:
+                assert "authorization" in request.headers
+            assert len(other.requests) == 2
+            for request in other.requests:
+                assert not {"authorization", "cookie"} & set(request.headers)
+            assert other.requests[0].headers["x-own"] == "1"
 
         run(main)
 

@@ -736,7 +736,11 @@ class TestRedirects:
                 await c.fetch(server.url())
                 server.answers = [redirect("/z")]
                 await c.fetch(server.url(user="u:p"))
-            assert len(other.requests) == 7
+                defaults = {"auth_username": "u", "auth_password": "p"}
+                async with client(defaults=defaults) as of_one_user:
+                    server.answers = [redirect(other.url("/z"))]
+                    await of_one_user.fetch(server.url())
+            assert len(other.requests) == 8
             for request in other.requests:
                 assert not [name for name in secret if name in request.headers]
             assert [request.headers.get("x-y") for request in other.requests][::3] == [

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from whirlwind._public import claim
 from whirlwind.client import proxy as proxies
+from whirlwind.client import redirect, urls
 from whirlwind.client.call import Call
 from whirlwind.client.cookies import Cookies
 from whirlwind.client.retry import Attempts, Retry
 from whirlwind.client.timeouts import Timeouts
 from whirlwind.client.waiting import FairLine
+from whirlwind.escape import to_unicode
 from whirlwind.httpclient.client import on_cancel
 from whirlwind.httpclient.request import HTTPRequest, _RequestProxy
 from whirlwind.httputil import HTTPHeaders
@@ -298,6 +300,8 @@ class ClientCall(Call):
         self.read_timeout = timeouts.read or math.inf
         self.write_timeout = timeouts.write or math.inf
         self.watched = min(self.read_timeout, self.write_timeout) < math.inf
+        if self.trace is not None and self._raw is not self.original:
+            self._tell("redirected", self.url)
 
     def queue_limit(self) -> float:
         """Seconds that the call may wait in the queue."""
@@ -306,13 +310,19 @@ class ClientCall(Call):
     def own_fields(self, fields: HTTPHeaders | None, ours: dict[str, str | None]) -> None:
         """Add the client's fields and cookies."""
         settings = self.settings
+        kept = redirect.SECRETS if self._has_left_its_origin() else ()
         for name, value in settings.headers.get_all():
-            if name not in ours and (fields is None or name not in fields):
+            if name not in ours and name not in kept and (fields is None or name not in fields):
                 ours[name] = value
         if settings.cookies is not None and (fields is None or "Cookie" not in fields):
             cookie = settings.cookies.header_for(self.url)
             if cookie is not None:
                 ours["Cookie"] = cookie
+
+    def _has_left_its_origin(self) -> bool:
+        """Whether a redirect has led to an origin that the program did not name."""
+        asked = to_unicode(self.original.url)
+        return self.url != asked and self.origin.name != urls.parse(asked)[0].name
 
     def default_proxy(self) -> Proxy | None:
         """The proxy of a request that names none by host and port."""
@@ -355,11 +365,6 @@ class ClientCall(Call):
             if self.trace is not None:
                 self._tell("first_byte", head.status, headers)
         super().head_received(head)
-
-    def _follow(self, now: float) -> None:
-        super()._follow(now)
-        if self.trace is not None and not self.done:
-            self._tell("redirected", self.url)
 
     def repeat(self) -> None:
         """Send the request again: the connection was closing when it was sent."""

@@ -15,7 +15,6 @@ from whirlwind.client import redirect
 from whirlwind.client.errors import HTTPStreamClosedError, HTTPTimeoutError
 from whirlwind.client.producing import Production
 from whirlwind.client.receiver import Receiver
-from whirlwind.httpclient.request import HTTPRequest, _RequestProxy
 from whirlwind.httpclient.response import HTTPResponse, make_response
 from whirlwind.httputil import HTTPHeaders
 from whirlwind.log import app_log
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from whirlwind.client.connection import ClientConnection
     from whirlwind.client.dial import Dial
     from whirlwind.client.engine import Engine
+    from whirlwind.httpclient.request import HTTPRequest
     from whirlwind.protocol.heads import ResponseHead
 
 _clock: Final = time.monotonic
@@ -444,10 +444,10 @@ class Call(Receiver):
         self.deferred = self._continue_due = False
         self._producer = self._framing = None
         try:
-            request = redirect.next_request(
-                self._raw, self.url, head.status, head.get(b"location") or ""
+            location = head.get(b"location") or ""
+            self._use(
+                redirect.next_request(self._raw, self._defaults, self.url, head.status, location)
             )
-            self._use(_RequestProxy(request, self._defaults))
             self.prepare()
         except Exception as error:
             self.fail(error)

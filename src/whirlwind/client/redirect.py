@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from whirlwind.client import urls
+from whirlwind.httpclient.request import HTTPRequest, _RequestProxy
 from whirlwind.httputil import HTTPHeaders
-
-if TYPE_CHECKING:
-    from whirlwind.httpclient.request import HTTPRequest
 
 CODES: Final = frozenset((301, 302, 303, 307, 308))
 
@@ -23,14 +21,17 @@ _OF_THE_BODY: Final = (
     "Content-Location",
     "Transfer-Encoding",
 )
-# What is for one origin only.
-_SECRETS: Final = ("Authorization", "Cookie", "Proxy-Authorization")
+#: What is for one origin only.
+SECRETS: Final = ("Authorization", "Cookie", "Proxy-Authorization")
 
 
-def next_request(request: HTTPRequest, url: str, code: int, location: str) -> HTTPRequest:
-    """The request that follows a redirect.
+def next_request(
+    request: HTTPRequest, defaults: dict[str, Any], url: str, code: int, location: str
+) -> _RequestProxy:
+    """The request that follows a redirect, with the defaults that are left.
 
     :arg request: what was answered; it is not changed.
+    :arg defaults: of the client; they are not changed either.
     :arg url: where it went.
     :arg location: the value of the Location field.
     :raises ValueError: the location is not an http or https URL.
@@ -53,17 +54,20 @@ def next_request(request: HTTPRequest, url: str, code: int, location: str) -> HT
         for name in _OF_THE_BODY:
             new.headers.pop(name, None)
     if not location.startswith("//") and not urlsplit(location).netloc:
-        return new  # relative: what the URL itself says about the user stays in it
+        # Relative: what the URL itself says about the user stays in it.
+        return _RequestProxy(new, defaults)
     old_origin, _, credentials = urls.parse(url)
     new_origin = urls.parse(target)[0]
     new.url = _without_user(target)
     if old_origin.name != new_origin.name:
-        for name in _SECRETS:
+        for name in SECRETS:
             new.headers.pop(name, None)
         new.auth_username = new.auth_password = None
+        if defaults.get("auth_username") is not None:
+            defaults = {**defaults, "auth_username": None, "auth_password": None}
     elif credentials is not None:
         new.auth_username, new.auth_password = credentials
-    return new
+    return _RequestProxy(new, defaults)
 
 
 def _as_text(location: str) -> str:
