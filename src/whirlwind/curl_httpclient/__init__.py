@@ -8,6 +8,16 @@ HTTP/1.1. Choose it for a program with::
 
 from whirlwind.curl_httpclient.client import CR_OR_LF_RE, CurlAsyncHTTPClient, CurlError, curl_log
 from whirlwind.curl_httpclient.receiving import _CurlStreamingBuffer as _CurlStreamingBuffer
-from whirlwind.httpclient import main
+from whirlwind.httpclient import AsyncHTTPClient, HTTPError, HTTPRequest, HTTPResponse, main
 
-__all__ = ["CR_OR_LF_RE", "CurlAsyncHTTPClient", "CurlError", "curl_log", "main"]
+__all__ = [
+    "CR_OR_LF_RE",
+    "AsyncHTTPClient",
+    "CurlAsyncHTTPClient",
+    "CurlError",
+    "HTTPError",
+    "HTTPRequest",
+    "HTTPResponse",
+    "curl_log",
+    "main",
+]
