@@ -3,13 +3,25 @@
 import asyncio
 import gzip
 import socket
-import zlib
 from typing import Any
 
 import pytest
 
-from tests.client.scripted import CLOSE, OK, RESET, Peer, Server, client, redirect, response, soon
+from tests.client.scripted import (
+    CLOSE,
+    OK,
+    RESET,
+    Peer,
+    Server,
+    checked,
+    client,
+    redirect,
+    response,
+    soon,
+)
 from tests.unit.loops import Run, run
+from whirlwind import compression
+from whirlwind.client import Client
 from whirlwind.httpclient import HTTPClientError
 from whirlwind.iostream import UnsatisfiableReadError
 from whirlwind.simple_httpclient import HTTPStreamClosedError, HTTPTimeoutError
@@ -28,6 +40,18 @@ RESPONSES = {
 }
 
 
+def packed(coding: str, content: bytes) -> bytes:
+    """The content in a coding, or a skipped test where its library is not installed."""
+    if coding == "gzip":
+        return gzip.compress(content, 9)
+    try:
+        [chosen] = compression.chosen([coding])
+    except ImportError as error:
+        pytest.skip(str(error))
+    compressor = chosen.compressor()
+    return compressor.compress(content) + compressor.finish()
+
+
 class TestCuts:
     @pytest.mark.parametrize("name", RESPONSES)
     @pytest.mark.parametrize("end", [CLOSE, RESET], ids=["close", "reset"])
@@ -44,6 +68,26 @@ class TestCuts:
                     assert not c.active
                 server.answers = [whole]
                 assert (await c.fetch(server.url())).code in (200, 204)
+
+        run(main)
+
+    @pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+    def test_of_compressed_content(self, run: Run, coding: str) -> None:
+        """The framing is in order, and what it holds ends too early, or does not end."""
+        whole = packed(coding, b"hello" * 20)
+
+        async def main() -> None:
+            async with Server() as server, checked(Client()) as c:
+                for size in range(1, len(whole)):
+                    server.answers = [response(whole[:size], f"Content-Encoding: {coding}")]
+                    with pytest.raises(HTTPStreamClosedError):
+                        await c.fetch(server.url())
+                    assert not c.active
+                server.answers = [response(whole + b"more", f"Content-Encoding: {coding}")]
+                with pytest.raises(HTTPStreamClosedError):
+                    await c.fetch(server.url())
+                server.answers = [response(whole, f"Content-Encoding: {coding}")]
+                assert (await c.fetch(server.url())).body == b"hello" * 20
 
         run(main)
 
@@ -203,10 +247,9 @@ class TestFloods:
         run(main)
 
     @pytest.mark.parametrize("streaming", [False, True])
-    def test_of_compressed_nothing(self, run: Run, streaming: bool) -> None:
-        packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-        block = bytes(1 << 20)
-        bomb = b"".join(packer.compress(block) for _ in range(64)) + packer.flush()
+    @pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+    def test_of_compressed_nothing(self, run: Run, coding: str, streaming: bool) -> None:
+        bomb = packed(coding, bytes(1 << 25))
 
         async def main() -> None:
             received = 0
@@ -216,8 +259,8 @@ class TestFloods:
                 received += len(chunk)
 
             options: dict[str, Any] = {"streaming_callback": count} if streaming else {}
-            async with Server(response(bomb, "Content-Encoding: gzip")) as server:
-                async with client(max_body_size=1 << 20) as c:
+            async with Server(response(bomb, f"Content-Encoding: {coding}")) as server:
+                async with checked(Client(max_body_size=1 << 20)) as c:
                     with pytest.raises(HTTPStreamClosedError, match="decompressed body too large"):
                         await c.fetch(server.url(), **options)
             assert received <= 1 << 20
