@@ -731,6 +731,160 @@ def test_dropping_an_idle_stream_closes_its_socket(run: Run) -> None:
     run(main)
 
 
+@pytest.mark.parametrize("how", ["read", "connect"])
+@pytest.mark.parametrize("reset", [False, True])
+def test_an_idle_stream_learns_that_its_peer_left(run: Run, how: str, reset: bool) -> None:
+    """Pools of connections ask ``closed()`` before they use one again."""
+
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            stream = IOStream(socket.socket())
+            await stream.connect(listener.getsockname())
+            peer, _ = listener.accept()
+        if how == "read":
+            pending = stream.read_bytes(1)
+            peer.send(b"x")
+            assert await pending == b"x"
+        if reset:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+        while not stream.closed():
+            await asyncio.sleep(0.001)
+        assert (type(stream.error) is ConnectionResetError) is reset
+
+    run(main)
+
+
+def test_an_idle_stream_nobody_holds_stays_until_its_peer_leaves(run: Run) -> None:
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            stream = IOStream(socket.socket())
+            await stream.connect(listener.getsockname())
+            peer, _ = listener.accept()
+        reference = weakref.ref(stream)
+        del stream
+        gc.collect()
+        assert reference() is not None
+        peer.close()
+        while reference() is not None:
+            await asyncio.sleep(0.001)
+            gc.collect()
+
+    run(main)
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_idle_stream_nobody_holds_does_not_stay_for_what_nobody_reads(run: Run) -> None:
+    async def main() -> None:
+        accepted, sock = tcp_pair()
+        stream = IOStream(accepted)
+        pending = stream.read_bytes(1)
+        sock.send(b"x")
+        await pending
+        reference = weakref.ref(stream)
+        del stream, pending, accepted
+        gc.collect()
+        assert reference() is not None
+        sock.send(b"unasked")
+        while reference() is not None:
+            await asyncio.sleep(0.001)
+            gc.collect()
+        sock.close()
+
+    run(main)
+
+
+def test_a_peer_that_has_said_everything_gets_everything(run: Run) -> None:
+    async def main() -> None:
+        accepted, sock = tcp_pair()
+        stream, client = IOStream(accepted), IOStream(sock)
+        pending = stream.read_bytes(1)
+        await client.write(b"x")
+        await pending
+        client.socket.shutdown(socket.SHUT_WR)
+        written = stream.write(bytes(16 * MB))
+        assert not written.done()
+        assert len(await client.read_bytes(16 * MB)) == 16 * MB
+        await written
+        while not stream.closed():
+            await asyncio.sleep(0.001)
+        client.close()
+
+    run(main)
+
+
+def test_a_greedy_writer_gives_the_loop_its_turns(run: Run) -> None:
+    """Who awaits each write: bytes that are read at once are still in the processor's cache."""
+
+    async def main() -> None:
+        writer, reader = (IOStream(sock) for sock in tcp_pair())
+        turns = 0
+
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        async def read() -> None:
+            target = bytearray(MB)
+            for _ in range(8):
+                assert await reader.read_into(target) == MB
+
+        counting = asyncio.ensure_future(count())
+        reading = asyncio.ensure_future(read())
+        for done in range(8):
+            assert turns >= done
+            await writer.write(bytes(MB))
+        await reading
+        counting.cancel()
+        writer.close()
+        reader.close()
+
+    run(main)
+
+
+def test_large_reads_that_find_everything_are_not_copied(run: Run) -> None:
+    class Counting(IOStream):
+        """One that reads in its own way sees everything."""
+
+        asked = 0
+
+        def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
+            Counting.asked += 1
+            return super().read_from_fd(buf)
+
+    async def main() -> None:
+        data = os.urandom(128 * 1024)
+        for kind in (IOStream, Counting):
+            one, other = tcp_pair()
+            writer, reader = IOStream(one), kind(other)
+            borrowed = []
+            receive = reader._receive
+
+            def spy(size: int, receive: Any = receive, borrowed: Any = borrowed) -> bytes | None:
+                borrowed.append(receive(size))
+                return borrowed[-1]
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(reader, "_receive", spy)
+                for _ in range(3):
+                    pending = reader.read_bytes(len(data))
+                    await writer.write(data)
+                    result = await pending
+                    assert result == data
+            if kind is IOStream:
+                assert any(result is given for given in borrowed)
+            else:
+                assert not borrowed
+            writer.close()
+            reader.close()
+        assert Counting.asked >= 3
+
+    run(main)
+
+
 def test_a_pending_read_keeps_the_stream(run: Run) -> None:
     async def main() -> None:
         writer, reader = stream_pair()

@@ -57,6 +57,9 @@ class TransportStream(IOStream):
     def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
         return self._feed.take(buf)
 
+    def _only_end_is_left(self) -> bool:
+        return self._feed.ended and not self._feed.data and not self._write_buffer
+
     def write_to_fd(self, data: memoryview) -> int:
         feed = self._feed
         if feed.ended:

@@ -53,6 +53,8 @@ class Reading:
     #: Whether an idle stream reads what comes; otherwise it does so only to see the end when there
     #: is a close callback.
     _reads_ahead = False
+    #: Whether the descriptor can give bytes as an object of its own.
+    _can_receive = False
 
     def _init_reading(self) -> None:
         self._read_buffer = bytearray()
@@ -66,6 +68,9 @@ class Reading:
         self._read_target: memoryview | None = None
         self._read_filled = 0
         self._read_owned = False
+        # Whether a read of known size tries to get all of it as one object, which saves the copy from
+        # its buffer. Worth trying when the last such read would have found everything there.
+        self._receives = self._can_receive
         # How far the buffer was searched, and at what size it is worth searching again.
         self._searched = 0
         self._next_search = 0
@@ -83,6 +88,10 @@ class Reading:
         :returns: the number of bytes, 0 at the end, None if there is nothing now.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define read_from_fd()")
+
+    def _receive(self, size: int) -> bytes | None:
+        """Read what there is, as an object of its own, at most ``size`` bytes."""
+        raise NotImplementedError
 
     def close(self, exc_info: Any = False) -> None:
         """Close the stream."""
@@ -307,9 +316,7 @@ class Reading:
 
     def _complete(self, result: bytes | int) -> None:
         future, self._read_future = self._read_future, None
-        # Unless something waits to be written, the owner alone keeps the stream now.
-        if not self._write_buffer and not self._connecting:
-            self._link.pin = None
+        self._let_go()
         if future is not None:
             future.set_result(result)
         self._watch_for_close()
@@ -359,8 +366,14 @@ class Reading:
         """Read once from the descriptor; 0 if there is nothing now or the stream closed."""
         target = self._read_target
         buf = self._chunk if target is None else target[self._read_filled :]
+        first = target is not None and self._read_owned and not self._read_filled
+        whole = None
         try:
-            size = self.read_from_fd(buf)
+            if first and self._receives:
+                whole = self._receive(len(buf))
+                size = None if whole is None else len(whole)
+            else:
+                size = self.read_from_fd(buf)
         except BlockingIOError:
             size = None
         except Exception as error:
@@ -376,6 +389,16 @@ class Reading:
             return 0
         self._drained = self._short_means_done and size < len(buf)
         if target is not None:
+            if first:
+                self._receives = self._can_receive and size == len(buf)
+            if whole is not None:
+                future = self._read_future
+                if size == self._read_size and future is not None and not future.done():
+                    self._read_target = None
+                    _give_back(self.io_loop, target)
+                    self._complete(whole)
+                    return size
+                target[:size] = whole
             self._read_filled += size
             return size
         buffer = self._read_buffer
@@ -400,13 +423,17 @@ class Reading:
         if self._read_future is not None and self._read_future.done():
             self._drop_read()
         if self._read_future is None and (
-            self._read_buffer or not (self._reads_ahead or self._close_callback)
+            self._read_buffer
+            or not (self._reads_ahead or self._close_callback or self._only_end_is_left())
         ):
             # Nobody asked for what has arrived: let it wait in the kernel.
             self._link.stop_reader()
+            if not self._close_callback:
+                self._let_go()
             return
         try:
-            self._pump()
+            if not self._closed:
+                self._pump()
         except UnsatisfiableReadError as error:
             self._give_up_read(error)
         except Exception as error:
@@ -414,6 +441,15 @@ class Reading:
             expected = isinstance(error, (OSError, StreamBufferFullError))
             gen_log.warning("error on read: %s", error, exc_info=not expected)
             self.close(exc_info=error)
+
+    def _only_end_is_left(self) -> bool:
+        """Whether an idle stream has nothing more to read but its end, and may close."""
+        return False
+
+    def _let_go(self) -> None:
+        """Leave the stream to its owner, unless the loop will see its end or something waits."""
+        if not (self._link.reading or self._write_buffer or self._connecting):
+            self._link.pin = None
 
     def _watch_for_close(self) -> None:
         """Keep an eye on an idle stream if somebody wants to know when it closes."""

@@ -35,6 +35,8 @@ class IOStream(BaseIOStream):
         self.socket = socket
         self.socket.setblocking(False)
         self._connect_future: Future[Any] | None = None
+        # A subclass that reads in its own way is asked for everything.
+        self._can_receive = type(self).read_from_fd is IOStream.read_from_fd
         super().__init__(*args, **kwargs)
 
     def fileno(self) -> int:
@@ -54,6 +56,12 @@ class IOStream(BaseIOStream):
     def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
         try:
             return self.socket.recv_into(buf)
+        except BlockingIOError:
+            return None
+
+    def _receive(self, size: int) -> bytes | None:
+        try:
+            return self.socket.recv(size)
         except BlockingIOError:
             return None
 
@@ -85,8 +93,10 @@ class IOStream(BaseIOStream):
     def _on_writable(self) -> None:
         if self._connecting and not self._closed:
             self._on_connected()
-        else:
-            super()._on_writable()
+            return
+        super()._on_writable()
+        if not self._closed and not self._write_buffer:
+            self._watch_for_end()
 
     def _on_connected(self) -> None:
         """The kernel has an answer to the connect."""
@@ -108,13 +118,28 @@ class IOStream(BaseIOStream):
         """Do what waited for the connection."""
         self._link.pin = None
         self._flush()
-        if self._closed:
-            return
-        if self._read_future is not None:
+        if not self._closed:
+            self._watch_for_end()
+
+    def _watch_for_end(self) -> None:
+        """Stay alive until the peer closes, though nobody may hold the stream any more.
+
+        Who drops a connected stream in Tornado finds the connection open.
+        """
+        if not self._read_buffer:
             self._link.pin = self
             self._link.start_reader(self.fileno())
-        else:
-            self._watch_for_close()
+
+    def _only_end_is_left(self) -> bool:
+        if self._write_buffer:
+            return False  # a peer that has said everything may still listen
+        try:
+            return not self.socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            self.close(exc_info=error)  # now: the kernel tells it only once
+            return True
 
     def _collect_pending(self, futures: list[Future[Any]]) -> None:
         if self._connect_future is not None:
