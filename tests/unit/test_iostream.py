@@ -159,6 +159,35 @@ def test_regex_searches_grow_with_the_logarithm(run: Run) -> None:
     run(main)
 
 
+@pytest.mark.parametrize("step", [1, 7])
+def test_read_until_does_not_search_again_what_it_has_searched(run: Run, step: int) -> None:
+    """However small the packets are."""
+    searched = 0
+
+    class Counted(bytearray):
+        def find(self, what: Any, start: Any = 0, *rest: Any) -> int:
+            nonlocal searched
+            searched += len(self) - start
+            return super().find(what, start, *rest)
+
+    async def main() -> None:
+        writer, reader = stream_pair()
+        reader._read_buffer = Counted()
+        pending = reader.read_until(b"<END>")
+        line = b"x" * 2000 + b"<END>"
+        for start in range(0, len(line), step):
+            await writer.write(line[start : start + step])
+            while start + step < len(line) and len(reader._read_buffer) < start + step:
+                await asyncio.sleep(0)
+        assert await pending == line
+        # Each byte once, and with each packet as many as a delimiter cut in two may need.
+        assert searched <= len(line) + len(b"<END>") * (len(line) // step + 1)
+        writer.close()
+        reader.close()
+
+    run(main)
+
+
 @pytest.mark.parametrize("size", [1, 4096, 65536, 100_000, MB, 5 * MB])
 def test_large_transfers(run: Run, streams: Any, size: int) -> None:
     data = os.urandom(size)

@@ -104,6 +104,11 @@ class Reading:
     def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> Future[bytes]:
         """Read up to and including the first match of a regular expression.
 
+        A match may begin anywhere in what came before, so everything is searched anew whenever
+        bytes arrive: a peer that sends ``n`` bytes one by one causes searches of ``n * n / 2``.
+        Set ``max_bytes`` for peers you do not trust, or use :meth:`read_until`, which goes on
+        where it stopped.
+
         :arg regex: the expression, for bytes.
         :arg max_bytes: close the stream with :class:`UnsatisfiableReadError` if the match does
             not end within that many bytes.
