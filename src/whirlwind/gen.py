@@ -452,7 +452,8 @@ def with_timeout(
             app_log.error("Exception in Future %r after timeout", late, exc_info=error)
 
     def expire() -> None:
-        if not result.done():
+        # What came in the same turn is on its way to the result, and must not get lost.
+        if not result.done() and not inner.done():
             text = message() if callable(message) else message
             result.set_exception(TimeoutError(text or "Timeout"))
             _on_done(inner, report)

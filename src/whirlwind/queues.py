@@ -8,12 +8,13 @@ from __future__ import annotations
 import collections
 import datetime
 import heapq
+import itertools
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final, Generic, TypeVar
 
 from whirlwind.concurrent import Future, create_future
 from whirlwind.ioloop import IOLoop
-from whirlwind.locks import Event
+from whirlwind.locks import Event, _handover
 from whirlwind.platform.loops import running_loop
 from whirlwind.util import TimeoutError
 
@@ -101,6 +102,7 @@ class Queue(Generic[_T]):
         self._init()
         self._getters: _Waiting[Future[_T]] = _Waiting(lambda future: future)
         self._putters: _Waiting[tuple[_T, Future[None]]] = _Waiting(lambda entry: entry[1])
+        self._returned: list[int] = []
         self._unfinished_tasks = 0
         self._done: Future[None] | None = None
         self._finished = Event()
@@ -177,21 +179,42 @@ class Queue(Generic[_T]):
     def get(self, timeout: _Timeout = None) -> Future[_T]:
         """Take an item out, when there is one.
 
-        An item that is handed over just when its reader is cancelled is lost with it; a
-        ``timeout`` here is safe, one around ``get()`` is not.
+        Who is cancelled while it awaits the future loses nothing: the item goes to the next
+        reader, or back to the front.
 
         :returns: a future; it fails with ``TimeoutError`` when the time is over first.
         """
-        loop = running_loop()
-        future: Future[_T] = create_future() if loop is None else loop.create_future()
         if self._putters or self._getters:
             self._consume_expired()
+        future: Future[_T]
         if self._queue or self._putters:
+            loop = running_loop()
+            future = create_future() if loop is None else loop.create_future()
             future.set_result(self.get_nowait() if self._putters else self._get())
         else:
+            future = _handover(self)
             self._getters.add(future)
             _set_timeout(future, timeout)
         return future
+
+    def _take_back(self, item: _T) -> None:
+        """Give an item to the next reader, or put it back, when its reader was cancelled."""
+        self._consume_expired()
+        self._put_back(item)
+        if self._getters:
+            self._getters.popleft().set_result(self._get())
+
+    def _put_back(self, item: _T) -> None:
+        queue = self._queue
+        if type(self)._put is not Queue._put or not isinstance(queue, collections.deque):
+            self._put(item)  # the order does not depend on when an item came, or hardly
+            return
+        # Behind those that came back before it and are there still.
+        back = self._returned
+        while back and back != [id(other) for other in itertools.islice(queue, len(back))]:
+            del back[0]
+        queue.insert(len(back), item)
+        back.append(id(item))
 
     def get_nowait(self) -> _T:
         """Take an item out.

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.loops import Certificate, Run, certificate, run, stream_pair, tcp_pair
+from tests.unit.loops import PATIENCE, Certificate, Run, certificate, run, stream_pair, tcp_pair
 from whirlwind import gen
 from whirlwind.ioloop import IOLoop
 from whirlwind.iostream import (
@@ -51,6 +51,13 @@ async def tls_pair(certificate: Certificate, **options: Any) -> tuple[SSLIOStrea
 def pipe_pair(**options: Any) -> tuple[PipeIOStream, PipeIOStream]:
     reading, writing = os.pipe()
     return PipeIOStream(writing), PipeIOStream(reading, **options)
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    """Give the loop turns until something has happened."""
+    async with asyncio.timeout(PATIENCE):
+        while not happened():  # noqa: ASYNC110 - no event tells what the collector has done
+            await asyncio.sleep(0)
 
 
 @pytest.fixture(params=["tcp", "unix", "tls", "pipe"])
@@ -177,8 +184,8 @@ def test_read_until_does_not_search_again_what_it_has_searched(run: Run, step: i
         line = b"x" * 2000 + b"<END>"
         for start in range(0, len(line), step):
             await writer.write(line[start : start + step])
-            while start + step < len(line) and len(reader._read_buffer) < start + step:
-                await asyncio.sleep(0)
+            if start + step < len(line):
+                await until(lambda end=start + step: len(reader._read_buffer) == end)
         assert await pending == line
         # Each byte once, and with each packet as many as a delimiter cut in two may need.
         assert searched <= len(line) + len(b"<END>") * (len(line) // step + 1)
@@ -777,8 +784,7 @@ def test_an_idle_stream_learns_that_its_peer_left(run: Run, how: str, reset: boo
         if reset:
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         peer.close()
-        while not stream.closed():
-            await asyncio.sleep(0.001)
+        await until(stream.closed)
         assert (type(stream.error) is ConnectionResetError) is reset
 
     run(main)
@@ -795,9 +801,7 @@ def test_an_idle_stream_nobody_holds_stays_until_its_peer_leaves(run: Run) -> No
         gc.collect()
         assert reference() is not None
         peer.close()
-        while reference() is not None:
-            await asyncio.sleep(0.001)
-            gc.collect()
+        await until(lambda: gc.collect() >= 0 and reference() is None)
 
     run(main)
 
@@ -816,9 +820,7 @@ def test_an_idle_stream_nobody_holds_does_not_stay_for_what_nobody_reads(run: Ru
         gc.collect()
         assert reference() is not None
         sock.send(b"unasked")
-        while reference() is not None:
-            await asyncio.sleep(0.001)
-            gc.collect()
+        await until(lambda: gc.collect() >= 0 and reference() is None)
         sock.close()
 
     run(main)
@@ -836,8 +838,7 @@ def test_a_peer_that_has_said_everything_gets_everything(run: Run) -> None:
         assert not written.done()
         assert len(await client.read_bytes(16 * MB)) == 16 * MB
         await written
-        while not stream.closed():
-            await asyncio.sleep(0.001)
+        await until(stream.closed)
         client.close()
 
     run(main)

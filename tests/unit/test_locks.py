@@ -108,6 +108,56 @@ def test_cancelled_just_when_it_got_the_lock(run: Run) -> None:
     run(main)
 
 
+@pytest.mark.parametrize("kind", [locks.Lock, locks.Semaphore, locks.BoundedSemaphore])
+def test_cancelled_just_when_acquire_was_served(run: Run, kind: Any) -> None:
+    async def main() -> None:
+        lock = kind()
+        await lock.acquire()
+
+        async def acquire() -> None:
+            await lock.acquire()
+
+        gone, next_one = (asyncio.ensure_future(acquire()) for _ in range(2))
+        await turns()
+        lock.release()
+        gone.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        await next_one
+        lock.release()
+        assert lock.acquire().done()
+
+    run(main)
+
+
+def test_cancelled_just_when_notified(run: Run) -> None:
+    async def main() -> None:
+        condition = locks.Condition()
+
+        async def wait(timeout: float | None = None) -> bool:
+            return await condition.wait(timeout)
+
+        gone, next_one = (asyncio.ensure_future(wait()) for _ in range(2))
+        await turns()
+        condition.notify()
+        gone.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        assert await next_one
+        # What was no notification wakes up nobody.
+        late = asyncio.ensure_future(wait(IOLoop.current().time()))
+        other = asyncio.ensure_future(wait())
+        await turns()
+        late.cancel()
+        await asyncio.wait([late])
+        await turns()
+        assert not other.done()
+        condition.notify_all()
+        assert await other
+
+    run(main)
+
+
 def test_semaphore_counts(run: Run) -> None:
     async def main() -> None:
         semaphore = locks.Semaphore(2)

@@ -182,3 +182,109 @@ def test_repr() -> None:
     queue.put_nowait(1)
     assert str(queue) == "<Queue maxsize=3 queue=deque([1]) tasks=1>"
     assert repr(queue).startswith("<Queue at 0x")
+
+
+@pytest.mark.parametrize("kind", [queues.Queue, queues.LifoQueue, queues.PriorityQueue])
+def test_cancelled_just_when_they_got_their_items(run: Run, kind: Any) -> None:
+    async def main() -> None:
+        queue = kind()
+        tasks = [asyncio.ensure_future(read(queue)) for _ in range(3)]
+        await asyncio.sleep(0)
+        for item in (1, 2, 3):
+            queue.put_nowait(item)
+        queue.put_nowait(4)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(task.cancelled() for task in tasks)
+        order = [queue.get_nowait() for _ in range(4)]
+        # The last in, 3 came back last and is the first out.
+        assert order == ([3, 2, 1, 4] if kind is queues.LifoQueue else [1, 2, 3, 4])
+        for _ in range(4):
+            queue.task_done()
+        assert queue.join().done()
+
+    async def read(queue: Any) -> Any:
+        return await queue.get()
+
+    run(main)
+
+
+def test_the_item_of_a_cancelled_reader_goes_to_the_next(run: Run) -> None:
+    async def main() -> None:
+        queue: queues.Queue[int] = queues.Queue()
+
+        async def read() -> int:
+            async for item in queue:
+                return item
+            raise AssertionError("queues have no end")
+
+        first = asyncio.ensure_future(read())
+        await asyncio.sleep(0)
+        queue.put_nowait(1)
+        second = asyncio.ensure_future(read())
+        first.cancel()
+        assert await second == 1
+        assert first.cancelled()
+        assert queue.empty()
+
+    run(main)
+
+
+def test_reader_whose_time_is_over_just_when_it_is_served(run: Run) -> None:
+    async def main() -> None:
+        queue: queues.Queue[int] = queues.Queue()
+        loop = asyncio.get_running_loop()
+
+        async def read() -> int:
+            async with asyncio.timeout_at(loop.time() + 3600) as limit:
+                loop.call_soon(limit.reschedule, loop.time() - 1)
+                loop.call_soon(queue.put_nowait, 7)
+                return await queue.get()
+
+        with pytest.raises(TimeoutError):
+            await read()
+        assert queue.get_nowait() == 7
+        # gen.with_timeout does not cancel: what came in time is the result.
+        waiting = gen.with_timeout(AT_ONCE, queue.get())
+        queue.put_nowait(8)
+        assert await waiting == 8
+
+    run(main)
+
+
+def test_only_unseen_items_come_back(run: Run) -> None:
+    async def main() -> None:
+        queue: queues.Queue[int] = queues.Queue()
+
+        async def read(getting: Any) -> int:
+            return await getting
+
+        # Two readers of one future, of whom one is cancelled.
+        getting = queue.get()
+        tasks = [asyncio.ensure_future(read(getting)) for _ in range(2)]
+        await asyncio.sleep(0)
+        queue.put_nowait(1)
+        tasks[0].cancel()
+        await asyncio.wait(tasks)
+        assert tasks[1].result() == 1
+        assert queue.empty()
+        # The careful reader who asks the future afterwards.
+        getting = queue.get()
+        task = asyncio.ensure_future(read(getting))
+        await asyncio.sleep(0)
+        queue.put_nowait(2)
+        task.cancel()
+        await asyncio.wait([task])
+        assert getting.cancelled()
+        for ask in (getting.result, getting.exception):
+            with pytest.raises(asyncio.CancelledError):
+                ask()
+        assert queue.get_nowait() == 2
+        # And one who took the item before the cancellation.
+        getting = queue.get()
+        queue.put_nowait(3)
+        assert getting.result() == 3
+        assert queue.empty()
+
+    run(main)

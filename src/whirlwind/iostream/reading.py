@@ -68,8 +68,8 @@ class Reading:
         self._read_target: memoryview | None = None
         self._read_filled = 0
         self._read_owned = False
-        # Whether a read of known size tries to get all of it as one object, which saves the copy from
-        # its buffer. Worth trying when the last such read would have found everything there.
+        # Whether a read of known size tries to get all of it as one object, which saves a copy.
+        # Worth trying when the last such read would have found everything there.
         self._receives = self._can_receive
         # How far the buffer was searched, and at what size it is worth searching again.
         self._searched = 0
