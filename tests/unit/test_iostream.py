@@ -899,7 +899,7 @@ def test_large_reads_that_find_everything_are_not_copied(run: Run) -> None:
 
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(reader, "_receive", spy)
-                for _ in range(3):
+                for _ in range(12):
                     pending = reader.read_bytes(len(data))
                     await writer.write(data)
                     result = await pending
