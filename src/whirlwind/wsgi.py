@@ -43,6 +43,7 @@ HTTPRequest = HTTPServerRequest
 
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 _Chunks = Generator[bytes, None, None]
+_BUFFERS: Final = (bytes, bytearray, memoryview)
 
 #: Seconds between two looks whether the loop still runs, in a thread that waits for it.
 _LOOK_AGAIN: Final = 1.0
@@ -264,7 +265,15 @@ class _Response:
 
         :arg last: nothing follows.
         """
-        data = b"".join([*self.written, *chunks])
+        pieces = [*self.written, *chunks]
+        try:
+            data = b"".join(pieces)
+        except TypeError:
+            wrong = next(piece for piece in pieces if not isinstance(piece, _BUFFERS))
+            raise TypeError(
+                f"a WSGI body is bytes, and the application gave {type(wrong).__name__} "
+                f"{wrong!r:.40}: encode it (PEP 3333)"
+            ) from None
         self.written.clear()
         if last and not self._head_sent and self._length is None:
             self._length = len(data)

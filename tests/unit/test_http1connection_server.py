@@ -319,6 +319,29 @@ def test_a_handler_hears_once_that_its_client_left(run: Run) -> None:
     run(main)
 
 
+def test_a_handler_that_streams_hears_once_that_its_client_left(run: Run) -> None:
+    called: list[str] = []
+
+    @web.stream_request_body
+    class Streaming(web.RequestHandler):
+        def data_received(self, chunk: bytes) -> None:
+            called.append("data")
+
+        def on_connection_close(self) -> None:
+            called.append("gone")
+
+    async def main() -> None:
+        served = Served(web.Application([("/1", Streaming)]))
+        await served.client.write(b"POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc")
+        await until(lambda: called)
+        served.client.close()
+        await until(served.stream.closed)
+        await served.connection.close()
+        assert called == ["data", "gone"]
+
+    run(main)
+
+
 def test_detaching_on_the_servers_side(run: Run) -> None:
     async def main() -> None:
         taken: list[IOStream] = []

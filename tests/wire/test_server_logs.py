@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import ssl
 
 import pytest
 
@@ -57,6 +58,47 @@ def test_a_mistake_is_one_short_quiet_line(serve, logs, mistake):
     assert len(line) < 400
     assert "whirlwind" in record.pathname, "whose line it is, compiled or not"
     assert logs.lines("application") == []
+
+
+@pytest.mark.parametrize(
+    ("mistake", "reason"),
+    [
+        (MISTAKES["noise"], "TLS on a port without TLS"),
+        (build("/", "POST", b"abc", {"Content-Length": "3, 3"}), "Content-Length is a list"),
+    ],
+)
+def test_the_line_names_the_mistake(serve, logs, mistake, reason):
+    with serve(Hello).connect() as connection:
+        connection.send(mistake)
+        assert connection.read().status == 400
+        connection.read_eof()
+    (line,) = logs.lines("general")
+    assert reason in line
+
+
+def test_a_real_tls_client_on_a_port_without_tls_is_one_line(serve, logs):
+    server = serve(Hello)
+    with server.connect() as connection:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname="a")
+        with pytest.raises(ssl.SSLWantReadError):
+            client.do_handshake()
+        connection.send(outgoing.read())
+        assert connection.read().status == 400
+        connection.read_eof()
+    (line,) = logs.lines("general")
+    assert "TLS on a port without TLS" in line
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    "kind", ["multipart/form-data; boundary=x", "application/x-www-form-urlencoded"]
+)
+def test_no_body_is_no_multipart_form(serve, logs, method, kind):
+    """RFC 2046 section 5.1.1 wants its last delimiter; a form of the other kind may be empty."""
+    answer = serve(Hello).request("/", method, b"", {"Content-Type": kind})
+    assert answer.status == (400 if kind.startswith("multipart") else 200)
+    assert len(logs.lines("general")) == (1 if kind.startswith("multipart") else 0)
 
 
 def test_mistakes_after_good_requests_are_one_line_each(serve, logs):

@@ -260,6 +260,19 @@ class TestFailures:
         assert len(errors) == 2
         assert errors[0].getMessage() == "Uncaught exception GET / (127.0.0.1)"
 
+    @pytest.mark.parametrize("how", ["list", "generator", "write"])
+    def test_text_is_named_with_what_to_do(self, host, logs, how: str) -> None:
+        def application(environ, start_response):
+            write = start_response("200 OK", [])
+            if how == "write":
+                write("text")
+            return ["text"] if how == "list" else (text for text in ["text"])
+
+        assert host(application, checked=False).request().status == 500
+        (error,) = [record.exc_info[1] for record in logs.records if record.exc_info]
+        assert isinstance(error, TypeError)
+        assert "str 'text': encode it (PEP 3333)" in str(error)
+
     def test_in_the_middle_cuts_the_answer_short(self, host, logs) -> None:
         def application(environ, start_response):
             plain(start_response)

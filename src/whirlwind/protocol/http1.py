@@ -48,6 +48,10 @@ _CODING_LIST = re.compile(TOKEN_CHARS + rb"(?:[ \t]*,[ \t]*" + TOKEN_CHARS + rb"
 _IP_LITERAL = re.compile(rb"[0-9A-Fa-f:.]{2,45}|[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+;=:]+")
 _NO_HEAD: Final = (b"", b"\r", b"\r\n", b"\n")  # what may stand before a request, cut anywhere
 _NO_LENGTH: Final = "Only integer Content-Length is allowed"
+#: How the first record of TLS begins (RFC 8446 section 5.1), and nothing in HTTP.
+_TLS_HANDSHAKE: Final = 22
+_TLS: Final = "TLS on a port without TLS"
+_LIST_OF_LENGTHS: Final = "Content-Length is a list, and must be one number"
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]\r\n")
 _ABSOLUTE = re.compile(r"https?://([^/?@]+)(?=[/?]|\Z)", re.IGNORECASE)
 
@@ -104,6 +108,8 @@ class MessageParser(BodyParser):
     def _incomplete_head(self, size: int) -> int:
         if self._tail is not None and size:
             tail = self._tail
+            if tail[0] == _TLS_HANDSHAKE:
+                raise ProtocolError(400, _TLS)
             if has_bad_line_end(tail, max(int(tail[0] == 10), self._searched - 1)):
                 raise ProtocolError(400, "a line that does not end with CR LF")
             empty = 2 if tail.startswith(b"\r\n") else int(tail[0] == 10)
@@ -208,9 +214,7 @@ class MessageParser(BodyParser):
 
     def _odd_length(self, head: Head, value: bytes) -> None:
         """Content-Length is not one number of a sensible size."""
-        listed = b"," in value
-        what = "Multiple unequal Content-Lengths" if listed else _NO_LENGTH
-        raise ProtocolError(400, what)
+        raise ProtocolError(400, _LIST_OF_LENGTHS if b"," in value else _NO_LENGTH)
 
     def _host(self, data: bytes, pos: int, end: int) -> None:
         """Host is uri-host [":" port] and, for us, never empty (RFC 9110 section 7.2)."""
@@ -260,7 +264,8 @@ class RequestParser(MessageParser):
                 return end - 2
         space = scan.span_token(data, pos, end)
         if space == pos or data[space] != 32:
-            raise ProtocolError(400, "Malformed HTTP request line: method")
+            tls = data[pos] == _TLS_HANDSHAKE
+            raise ProtocolError(400, _TLS if tls else "Malformed HTTP request line: method")
         target_end = scan.span_target(data, space + 1, end)
         if target_end == space + 1 or data[target_end] != 32:
             raise ProtocolError(400, "Malformed HTTP request line: target")

@@ -265,8 +265,11 @@ class ExchangeBase:
         if self._state == _FINISHED:
             return
         if receiver is not None and not self.request_done:
+            # As in Tornado, who still receives the request learns it this way alone: a handler on
+            # an HTTP1Connection has set its own method as the callback too.
             receiver.on_connection_close()
-        elif owner is not None:
+            return
+        if owner is not None:
             owner.on_connection_close()
         if callback is not None:
             callback()

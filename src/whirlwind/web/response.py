@@ -293,7 +293,9 @@ class ResponseBase:
         if (native.method if native is request else request.method) not in self.SUPPORTED_METHODS:
             raise HTTPError(405)
         if native is not None and native is request:
-            if native.body and native.has_form():
+            # Nothing at all is a form with no fields, but no multipart body (RFC 2046 section
+            # 5.1.1). A handler that takes the body in pieces sees to it itself.
+            if (native.body or native._body_future is None) and native.has_form():
                 native._parse_body()
         elif request.body:
             request._parse_body()
