@@ -40,7 +40,8 @@ class RenderingMixin:
     _finished: bool
     _ww_original: int
     _ww_ui: ClassVar[Any] = None
-    _active_modules: dict[str, UIModule]
+    # None until a page has a module.
+    _active_modules: ClassVar[Any] = None
 
     if TYPE_CHECKING:
 
@@ -63,7 +64,7 @@ class RenderingMixin:
         if self._finished:
             raise RuntimeError("Cannot render() after finish()")
         page = self.render_string(template_name, **kwargs)
-        modules = getattr(self, "_active_modules", None)
+        modules: dict[str, UIModule] | None = self._active_modules
         if modules:
             page = self._ww_with_resources(page, list(modules.values()))
         return self.finish(page)
@@ -188,22 +189,24 @@ class RenderingMixin:
         handler: Any = self
 
         def render(*args: Any, **kwargs: Any) -> str | bytes:
-            try:
-                active = self._active_modules
-            except AttributeError:
+            active = self._active_modules
+            if active is None:
                 active = self._active_modules = {}  # type: ignore[misc] # likewise
             instance = active.get(name)
             if instance is None:
                 instance = active[name] = module(handler)
-            return instance.render(*args, **kwargs)
+            rendered: str | bytes = instance.render(*args, **kwargs)
+            return rendered
 
         return render
 
     def _break_cycles(self) -> None:
         """Let go of what refers back to this handler."""
-        self._ww_ui = None  # type: ignore[misc] # likewise
-        if "_active_modules" in self.__dict__:
-            del self._active_modules
+        # Not by way of ``__dict__``: Python would make that dict, which an instance is without.
+        if self._ww_ui is not None:
+            self._ww_ui = None  # type: ignore[misc] # likewise
+        if self._active_modules is not None:
+            self._active_modules = None  # type: ignore[misc] # likewise
 
     def _ww_with_resources(self, page: bytes, modules: list[UIModule]) -> bytes:
         """A page with what its modules need; the hooks put each file in once."""
