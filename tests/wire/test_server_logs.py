@@ -65,6 +65,7 @@ def test_a_mistake_is_one_short_quiet_line(serve, logs, mistake):
     [
         (MISTAKES["noise"], "TLS on a port without TLS"),
         (build("/", "POST", b"abc", {"Content-Length": "3, 3"}), "Content-Length is a list"),
+        (build("/", "POST", b"abc", {"Content-Length": "3, 4"}), "Multiple unequal"),
     ],
 )
 def test_the_line_names_the_mistake(serve, logs, mistake, reason):

@@ -51,6 +51,7 @@ _NO_LENGTH: Final = "Only integer Content-Length is allowed"
 #: How the first record of TLS begins (RFC 8446 section 5.1), and nothing in HTTP.
 _TLS_HANDSHAKE: Final = 22
 _TLS: Final = "TLS on a port without TLS"
+_UNEQUAL_LENGTHS: Final = "Multiple unequal Content-Lengths"
 _LIST_OF_LENGTHS: Final = "Content-Length is a list, and must be one number"
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]\r\n")
 _ABSOLUTE = re.compile(r"https?://([^/?@]+)(?=[/?]|\Z)", re.IGNORECASE)
@@ -214,6 +215,9 @@ class MessageParser(BodyParser):
 
     def _odd_length(self, head: Head, value: bytes) -> None:
         """Content-Length is not one number of a sensible size."""
+        different = {number.strip(b" \t") for number in value.split(b",")}
+        if len(different) > 1:
+            raise ProtocolError(400, _UNEQUAL_LENGTHS)
         raise ProtocolError(400, _LIST_OF_LENGTHS if b"," in value else _NO_LENGTH)
 
     def _host(self, data: bytes, pos: int, end: int) -> None:
@@ -369,7 +373,7 @@ class ResponseParser(MessageParser):
         before = head.content_length
         MessageParser._known_field(self, head, field, data, pos, end)
         if field == scan.CONTENT_LENGTH and before >= 0 and before != head.content_length:
-            raise ProtocolError(400, "Multiple unequal Content-Lengths")
+            raise ProtocolError(400, _UNEQUAL_LENGTHS)
 
     def _odd_length(self, head: Head, value: bytes) -> None:
         """A list of equal numbers is the number (RFC 9110 section 8.6): proxies made it so."""
@@ -377,7 +381,7 @@ class ResponseParser(MessageParser):
         if not all(_is_length(number) for number in numbers):
             raise ProtocolError(400, _NO_LENGTH)
         if len(numbers) > 1:
-            raise ProtocolError(400, "Multiple unequal Content-Lengths")
+            raise ProtocolError(400, _UNEQUAL_LENGTHS)
         head.content_length = int(numbers.pop())
 
     def _parse_start_line(self, data: bytes, pos: int, end: int) -> int:
