@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -86,7 +87,7 @@ def test_the_source_archive_has_every_source(unpacked) -> None:
     assert list(unpacked.rglob("*.so")) == []
 
 
-def test_the_wheel_from_the_archive_holds_the_package_and_runs(unpacked, tmp_path) -> None:
+def test_s05_the_wheel_from_the_archive_holds_the_package_and_runs(unpacked, tmp_path) -> None:
     wheel, _ = build_wheel(unpacked, tmp_path / "out", WHIRLWIND_EXTENSIONS="0")
     assert wheel.name.endswith("-py3-none-any.whl")
     with zipfile.ZipFile(wheel) as zipped:
@@ -104,6 +105,15 @@ def test_the_wheel_from_the_archive_holds_the_package_and_runs(unpacked, tmp_pat
     file, version = told.stdout.split()
     assert file.startswith(str(tmp_path))
     assert f"Version: {version}\n" in metadata
+
+
+def test_s03_the_oldest_python_is_one_number_everywhere() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    oldest = project["project"]["requires-python"].removeprefix(">=")
+    listed = re.findall(r":: Python :: (3\.\d+)", "\n".join(project["project"]["classifiers"]))
+    assert min(listed, key=lambda version: int(version[2:])) == oldest
+    assert project["tool"]["ruff"]["target-version"] == "py" + oldest.replace(".", "")
+    assert f"Python {oldest} or newer" in (ROOT / "README.md").read_text()
 
 
 @pytest.fixture
@@ -131,7 +141,7 @@ def in_place(project: Path) -> list[str]:
 
 @pytest.mark.skipif(not (shutil.which("cc") or shutil.which("gcc")), reason="needs a C compiler")
 class TestCompiling:
-    def test_a_wheel_has_both_forms_and_the_types(self, small, tmp_path) -> None:
+    def test_s05_a_wheel_has_both_forms_and_the_types(self, small, tmp_path) -> None:
         wheel, _ = build_wheel(small, tmp_path, WHIRLWIND_EXTENSIONS="1")
         assert "none-any" not in wheel.name
         names = zipfile.ZipFile(wheel).namelist()

@@ -1,5 +1,7 @@
 # cython: language_level=3
-"""Coroutines and generators as Cython makes them, for test_gen.py."""
+"""Coroutines, generators and functions as Cython makes them, for test_gen.py."""
+
+cimport cython
 
 
 async def native(awaitable):
@@ -23,3 +25,12 @@ class Awaitable:
     def __await__(self):
         yield
         return self.value
+
+
+def called(x, callback=None):
+    return callback
+
+
+@cython.binding(False)
+def called_without_signature(x, callback=None):
+    return callback

@@ -17,7 +17,7 @@ import pytest
 
 from tests.unit.extensions import build
 from tests.unit.loops import Run, run
-from whirlwind import gen
+from whirlwind import gen, util
 from whirlwind.ioloop import IOLoop, PeriodicCallback
 
 __all__ = ["run"]
@@ -149,6 +149,19 @@ def test_s02_compiled_with_cython(run: Run, compiled: ModuleType) -> None:
         assert await plain() == 13
 
     run(main)
+
+
+def test_s07_arguments_of_cython_functions(compiled: ModuleType) -> None:
+    replacer = util.ArgReplacer(compiled.called, "callback")
+    assert replacer.get_old_value((1,), {}) is None
+    assert replacer.get_old_value((1, "old"), {}) == "old"
+    old, args, kwargs = replacer.replace("new", (1, "old"), {})
+    assert (old, compiled.called(*args, **kwargs)) == ("old", "new")
+    # Of such a function nothing is known but what is passed by name.
+    replacer = util.ArgReplacer(compiled.called_without_signature, "callback")
+    assert replacer.get_old_value((1,), {"callback": "old"}) == "old"
+    old, args, kwargs = replacer.replace("new", (1,), {})
+    assert (old, compiled.called_without_signature(*args, **kwargs)) == (None, "new")
 
 
 def test_s13_coroutine_on_cython_functions(run: Run, compiled: ModuleType) -> None:

@@ -52,6 +52,29 @@ def test_a_refused_connection_runs_nothing_more_when_the_close_hook_fails(start,
     assert "Uncaught exception in close callback" in logs.lines("application")
 
 
+def test_s15_content_length_with_transfer_encoding(serve, logs):
+    """In either order, with a body that would be a second request by the other length."""
+    ran = []
+
+    class Handler(web.RequestHandler):
+        def post(self):
+            ran.append(self.request.path)
+
+    server = serve(Handler)
+    fields = b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n"
+    for first, second in (fields, fields[::-1]):
+        with socket.create_connection(server.address) as peer:
+            peer.sendall(b"POST /1 HTTP/1.1\r\nHost: a\r\n" + first + second + b"\r\n0\r\n\r\n")
+            peer.sendall(b"POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+            answer = everything(peer)
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert answer.count(b"HTTP/1.1") == 1
+    assert ran == []
+    told = logs.lines("general")
+    assert len(told) == 2
+    assert all("both Transfer-Encoding and Content-Length" in line for line in told)
+
+
 def connections(server):
     """The server's open connections that read a body."""
     [site] = server.server._sites.values()
