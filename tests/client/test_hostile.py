@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.client.proxies import HTTPProxy
 from tests.client.scripted import (
     CLOSE,
     OK,
@@ -19,14 +20,14 @@ from tests.client.scripted import (
     response,
     soon,
 )
-from tests.unit.loops import Run, run
+from tests.unit.loops import Certificate, Run, certificate, run
 from whirlwind import compression
 from whirlwind.client import Client
 from whirlwind.httpclient import HTTPClientError
 from whirlwind.iostream import UnsatisfiableReadError
 from whirlwind.simple_httpclient import HTTPStreamClosedError, HTTPTimeoutError
 
-__all__ = ["run"]
+__all__ = ["certificate", "run"]
 
 PACKED = gzip.compress(b"hello" * 20)
 RESPONSES = {
@@ -330,6 +331,60 @@ class TestCancellation:
                         target = f"/two/{steps}/" + "x" * steps
                         assert (await c.fetch(server.url(target))).body == target.encode()
                 assert cancelled > 15
+
+        run(main)
+
+    @pytest.mark.parametrize("way", ["redirect", "expect", "stream", "tls", "proxy", "tunnel"])
+    def test_at_every_step_of_a_longer_way(
+        self, run: Run, certificate: Certificate, way: str
+    ) -> None:
+        async def tell(peer: Peer) -> None:
+            request = peer.last  # type: ignore[attr-defined]
+            target = request.target.removeprefix("http://127.0.0.1").encode()
+            if target.startswith(b"/go"):
+                await peer.send(redirect("/arrived"))
+            elif "expect" in request.headers:
+                await peer.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+                await peer.send(response(await peer.reader.readexactly(5)))
+            else:
+                await peer.send(response(target))
+
+        async def begin(c: Client, base: str) -> None:
+            if way == "stream":
+                async with c.stream(f"{base}/one") as streamed:
+                    async for _ in streamed:
+                        await asyncio.sleep(0)
+            elif way == "expect":
+                await c.fetch(f"{base}/one", method="PUT", body=b"01234", expect_100_continue=True)
+            else:
+                await c.fetch(f"{base}/{'go' if way == 'redirect' else 'one'}")
+
+        async def main() -> None:
+            tls = certificate.server() if way in ("tls", "tunnel") else None
+            options: dict[str, Any] = {"defaults": {"ca_certs": certificate.certfile}}
+            async with Server(tls=tls) as server, HTTPProxy() as proxy:
+                for asked in (server, proxy):
+                    asked.answers = _Endless(asked, tell)
+                if way in ("proxy", "tunnel"):
+                    options["proxy"] = f"http://127.0.0.1:{proxy.port}"
+                base = "http://127.0.0.1" if way == "proxy" else server.url("")
+                cancelled = 0
+                for steps in range(50):
+                    # A client for each: its first connection is made while it is cancelled.
+                    async with checked(Client(max_clients=1, **options)) as c:
+                        for _ in range(2):
+                            task = asyncio.ensure_future(begin(c, base))
+                            for _ in range(steps):
+                                await asyncio.sleep(0)
+                            task.cancel()
+                            (outcome,) = await asyncio.gather(task, return_exceptions=True)
+                            assert outcome is None or isinstance(outcome, asyncio.CancelledError)
+                            cancelled += outcome is not None
+                            assert not c.active
+                            target = f"/two/{steps}"
+                            found = await c.fetch(base + target)
+                            assert found.body == target.encode()
+                assert cancelled > 5
 
         run(main)
 

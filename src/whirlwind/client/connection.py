@@ -74,6 +74,9 @@ class ClientConnection:
     def connection_made(self, transport: Any) -> None:
         """The connection is there, and so is TLS if it is wanted."""
         self.transport = transport
+        if self.closed:
+            transport.abort()  # whoever wanted it gave up
+            return
         self.engine.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
@@ -103,6 +106,8 @@ class ClientConnection:
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone, whoever ended it."""
+        if self.closed:
+            return
         self.closed = True
         self.engine.forget(self)
         if self._gone is not None:

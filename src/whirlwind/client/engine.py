@@ -92,6 +92,8 @@ class Engine(Desk):
             call.fail(error)
         except BaseException:
             connection.abort()
+            # uvloop closes what it was connecting when it is cancelled, and does not tell.
+            connection.connection_lost(None)
             raise
         else:
             call.connected(connection)
