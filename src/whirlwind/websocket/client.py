@@ -25,7 +25,6 @@ from whirlwind.log import app_log
 from whirlwind.netutil import Resolver
 from whirlwind.protocol import extensions, limits
 from whirlwind.protocol.errors import ProtocolError
-from whirlwind.protocol.frames import MAX_CONTROL
 from whirlwind.protocol.heads import ResponseHead
 from whirlwind.protocol.websocket import FrameParser
 from whirlwind.server.hub import Hub
@@ -254,10 +253,7 @@ class WebSocketClientConnection:
         :raises ValueError: more than that.
         :raises WebSocketClosedError: the connection is closed or closing.
         """
-        payload = utf8(data)
-        if len(payload) > MAX_CONTROL:
-            raise ValueError(f"A ping has at most {MAX_CONTROL} bytes, not {len(payload)}")
-        self._protocol_or_raise().write_ping(payload)
+        self._protocol_or_raise().write_ping(utf8(data))
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Close the connection: say so, and wait some seconds for the server to agree.

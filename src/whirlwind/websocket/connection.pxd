@@ -52,7 +52,6 @@ cdef class WebSocketConnection(FrameSender):
     cdef object _go_on(self)
     cdef object _break_off(self, int code, str reason)
     cdef object _receive_close(self)
-    cdef object _send_close(self, bytes payload)
     cdef object _end(self)
     cdef object _finish(self)
     cpdef object set_deadline(self)

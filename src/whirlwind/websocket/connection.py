@@ -373,7 +373,7 @@ class WebSocketConnection(FrameSender):
         if self._ended:
             return
         if not self.close_sent and not self.closed:
-            self._send_close(frames.close_payload(code, reason))
+            self.send_close(frames.close_payload(code, reason))
         self._end()
 
     def _receive_close(self) -> None:
@@ -382,7 +382,7 @@ class WebSocketConnection(FrameSender):
         self.close_code = parser.code or None
         self.close_reason = parser.reason or None
         if not self.close_sent:
-            self._send_close(frames.close_payload(self.close_code, None))
+            self.send_close(frames.close_payload(self.close_code, None))
         if self.masks:
             # Section 7.1.1: the server closes the connection first.
             self._close_by = self.hub.now() + limits.CLOSE_TIMEOUT
@@ -399,15 +399,9 @@ class WebSocketConnection(FrameSender):
         """
         if self.close_sent or self.is_gone():
             return
-        self._send_close(frames.close_payload(code, reason))
+        self.send_close(frames.close_payload(code, reason))
         self._close_by = self.hub.now() + limits.CLOSE_TIMEOUT
         self.set_deadline()
-
-    def _send_close(self, payload: bytes) -> None:
-        if self.queue is not None:
-            self.queue.drain_all()
-        self.close_sent = True
-        self.send(self.encode(frames.CLOSE_FRAME, payload))
 
     def _end(self) -> None:
         """Send what is left, then close; what the peer still sends is read and dropped.
@@ -530,17 +524,6 @@ class WebSocketConnection(FrameSender):
             busy = self.deflater is not None and self.deflater.rest()
             self._rest_at = now + limits.COMPRESSOR_IDLE if busy else 0.0
         self.set_deadline()
-
-    # --- facts ----------------------------------------------------------------------------------
-
-    def tls_object(self) -> Any:
-        """The TLS object of the connection, or None."""
-        return None if self.transport is None else self.transport.get_extra_info("ssl_object")
-
-    def peer_name(self) -> str:
-        """The peer for a line in the log."""
-        found = None if self.transport is None else self.transport.get_extra_info("peername")
-        return str(found[0]) if isinstance(found, tuple) and found else "a local socket"
 
     # --- reading on and off ---------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ from whirlwind._public import claim
 from whirlwind.escape import utf8
 from whirlwind.httputil import HTTPHeaders
 from whirlwind.protocol import limits
-from whirlwind.protocol.frames import MAX_CONTROL
 from whirlwind.web import RequestHandler
 from whirlwind.web.origins import is_own_page
 from whirlwind.web.response import IN_METHOD
@@ -242,10 +241,7 @@ class WebSocketHandler(RequestHandler):
         :raises ValueError: more than that.
         :raises WebSocketClosedError: the connection is closed or closing.
         """
-        payload = utf8(data)
-        if len(payload) > MAX_CONTROL:
-            raise ValueError(f"A ping has at most {MAX_CONTROL} bytes, not {len(payload)}")
-        self._ww_connection_or_raise().write_ping(payload)
+        self._ww_connection_or_raise().write_ping(utf8(data))
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Close the connection: say so, and wait some seconds for the client to agree.

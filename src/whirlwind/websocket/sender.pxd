@@ -23,6 +23,7 @@ cdef class FrameSender(Outlet):
     @cython.locals(first=int, packed=bytes)
     cpdef bytes encode_message(self, object message, bint binary)
     cpdef bytes encode(self, int first, bytes payload)
+    cpdef object send_close(self, bytes payload)
     cpdef object abort(self)
     cpdef object gone_error(self, object error)
     cpdef bint is_closing(self)

@@ -99,12 +99,23 @@ class FrameSender(Outlet):
     def write_ping(self, data: bytes) -> Awaitable[None]:
         """Send a ping.
 
+        :arg data: at most 125 bytes (RFC 6455 section 5.5), which the answer brings back.
+        :raises ValueError: more than that.
         :raises WebSocketClosedError: the connection is closed or closing.
         """
+        if len(data) > frames.MAX_CONTROL:
+            raise ValueError(f"A ping has at most {frames.MAX_CONTROL} bytes, not {len(data)}")
         if self.close_sent or self.is_gone():
             raise WebSocketClosedError
         self.send(self.encode(frames.PING_FRAME, data))
         return self.written()
+
+    def send_close(self, payload: bytes) -> None:
+        """Send a close frame, after all that waits in the queue; nothing follows it."""
+        if self.queue is not None:
+            self.queue.drain_all()
+        self.close_sent = True
+        self.send(self.encode(frames.CLOSE_FRAME, payload))
 
     def gone_error(self, error: BaseException | None) -> Exception:
         """What writes fail with when the connection is gone."""
@@ -120,6 +131,15 @@ class FrameSender(Outlet):
         if not self.closed:
             size += self.transport.get_write_buffer_size()
         return size
+
+    def tls_object(self) -> Any:
+        """The TLS object of the connection, or None."""
+        return None if self.transport is None else self.transport.get_extra_info("ssl_object")
+
+    def peer_name(self) -> str:
+        """The peer for a line in the log."""
+        found = None if self.transport is None else self.transport.get_extra_info("peername")
+        return str(found[0]) if isinstance(found, tuple) and found else "a local socket"
 
     def set_deadline(self) -> None:
         """Some deadline was set or has passed; the read half knows them all."""
