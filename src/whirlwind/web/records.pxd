@@ -6,7 +6,7 @@ cdef object _Logger, _StreamHandler, _FileHandler, _Formatter, _PercentStyle, _d
 cdef tuple _CLASSES
 cdef Py_ssize_t _LOGGER_SIZE, _STREAM_SIZE, _FILE_SIZE, _FORMATTER_SIZE, _STYLE_SIZE
 cdef unsigned long long _version
-cdef bint _is_original
+cdef bint _is_original, _TELLS
 
 @cython.locals(version="unsigned long long", one="unsigned int")
 cpdef bint are_original() except -1

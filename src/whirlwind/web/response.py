@@ -106,8 +106,9 @@ def _original_hooks(cls: type) -> int:
     return bits
 
 
-# OpenSSL's function is faster by the byte, and slower to begin with.
-_SHORT: Final = 512
+# OpenSSL's function is faster by the byte, and slower to begin with: for what fits into one block
+# of SHA-1 with its padding it takes 490 ns against 410, for 200 bytes 560 against 1070 (3.13).
+_SHORT: Final = 56
 try:
     _short_sha1: Any = importlib.import_module("_sha1").sha1
 except ImportError:  # a Python may be built without
@@ -414,7 +415,11 @@ def finish_response(handler: ResponseBase, chunk: Any) -> Any:
     if handler._ww_original & _FLUSH:
         done = flush_response(handler, True, sized)
     else:
-        done = handler.flush(include_footers=True)
+        flush = handler.flush
+        if getattr(flush, "__func__", None) is _ORIGINALS["flush"]:
+            done = flush_response(handler, True, sized)  # the plain form comes here
+        else:
+            done = flush(include_footers=True)
     exchange = handler._ww_exchange
     if exchange is None or not exchange.is_finished():
         handler._ww_connection().finish()
