@@ -5,6 +5,7 @@ Timeouts are a time on the clock of ``IOLoop.time`` or a ``timedelta`` from now.
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import datetime
 import heapq
@@ -15,7 +16,6 @@ from typing import Any, Final, Generic, TypeVar
 from whirlwind.concurrent import Future, create_future
 from whirlwind.ioloop import IOLoop
 from whirlwind.locks import Event, _handover
-from whirlwind.platform.loops import running_loop
 from whirlwind.util import TimeoutError
 
 __all__ = ["LifoQueue", "PriorityQueue", "Queue", "QueueEmpty", "QueueFull"]
@@ -105,6 +105,9 @@ class Queue(Generic[_T]):
         self._returned: list[int] = []
         self._unfinished_tasks = 0
         self._done: Future[None] | None = None
+        #: Of what is done at once. A loop that runs is the one we are called on: to ask it is
+        #: less than to look which one runs in this thread.
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._finished = Event()
         self._finished.set()
 
@@ -131,7 +134,8 @@ class Queue(Generic[_T]):
         :returns: a future; it fails with ``TimeoutError`` when the time is over first.
         """
         # The common case without a call more than it needs: nobody waits, and there is room.
-        if self._getters or 0 < self._maxsize <= len(self._queue):
+        queue = self._queue
+        if self._getters or 0 < self._maxsize <= len(queue):
             if not self._try_put(item):
                 future: Future[None] = create_future()
                 self._putters.add((item, future))
@@ -141,11 +145,16 @@ class Queue(Generic[_T]):
             self._unfinished_tasks += 1
             if self._finished._value:
                 self._finished.clear()
-            self._put(item)
+            if type(self) is Queue:
+                queue.append(item)
+            else:
+                self._put(item)
         # Every put that is through shares one future: it is done, so nothing can change it.
         done = self._done
-        if done is None or done.get_loop() is not running_loop():
+        loop = self._loop
+        if done is None or loop is None or not loop.is_running():
             done = self._done = create_future()
+            self._loop = done.get_loop()
             done.set_result(None)
         return done
 
@@ -187,10 +196,19 @@ class Queue(Generic[_T]):
         if self._putters or self._getters:
             self._consume_expired()
         future: Future[_T]
-        if self._queue or self._putters:
-            loop = running_loop()
-            future = create_future() if loop is None else loop.create_future()
-            future.set_result(self.get_nowait() if self._putters else self._get())
+        queue = self._queue
+        if queue or self._putters:
+            loop = self._loop
+            if loop is None or not loop.is_running():
+                future = create_future()
+                self._loop = future.get_loop()
+                self._done = None
+            else:
+                future = loop.create_future()
+            if self._putters:
+                future.set_result(self.get_nowait())
+            else:
+                future.set_result(queue.popleft() if type(self) is Queue else self._get())
         else:
             future = _handover(self)
             self._getters.add(future)
