@@ -142,9 +142,9 @@ class Queue(Generic[_T]):
                 _set_timeout(future, timeout)
                 return future
         else:
-            self._unfinished_tasks += 1
-            if self._finished._value:
+            if not self._unfinished_tasks:
                 self._finished.clear()
+            self._unfinished_tasks += 1
             if type(self) is Queue:
                 queue.append(item)
             else:
@@ -193,7 +193,7 @@ class Queue(Generic[_T]):
 
         :returns: a future; it fails with ``TimeoutError`` when the time is over first.
         """
-        if self._putters or self._getters:
+        if self._putters:
             self._consume_expired()
         future: Future[_T]
         queue = self._queue
@@ -210,6 +210,8 @@ class Queue(Generic[_T]):
             else:
                 future.set_result(queue.popleft() if type(self) is Queue else self._get())
         else:
+            if self._getters:
+                self._consume_expired()
             future = _handover(self)
             self._getters.add(future)
             _set_timeout(future, timeout)
