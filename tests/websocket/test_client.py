@@ -323,7 +323,7 @@ async def test_a_refusal_with_a_body() -> None:
 async def test_timeouts() -> None:
     async with RawServer(raw=b"HTTP/1.1 10", hold=True) as raw:
         with pytest.raises(HTTPTimeoutError, match="Timeout during request"):
-            await websocket_connect(HTTPRequest(raw.url, request_timeout=0.05))
+            await websocket_connect(HTTPRequest(raw.url, request_timeout=0.5))
 
 
 async def test_nobody_is_there(unused_port: int) -> None:
