@@ -241,7 +241,7 @@ def test_timeout_while_connecting(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
 
     async def main() -> None:
         with pytest.raises(TimeoutError) as caught:
-            await TCPClient(table).connect("name", 443, timeout=datetime.timedelta(milliseconds=500))
+            await TCPClient(table).connect("name", 443, timeout=datetime.timedelta(seconds=0.5))
         assert str(caught.value) == ("Timeout while connecting to 192.0.2.1:443, [2001:db8::1]:443")
 
     monkeypatch.setattr(_connector, "CONNECT_STAGGER", 0.001)
