@@ -1,4 +1,4 @@
-"""The applications of applications.py give the same answers on Whirlwind as on Tornado.
+"""The applications give the same answers on Whirlwind as on Tornado.
 
 Compared are status line, header fields in their order, body, whether the connection ends, and
 the kinds of lines in the log; neither ``Server`` nor dates. What is otherwise is listed with its
@@ -19,7 +19,10 @@ import pytest
 from tests.differential.oracle import tornado_python
 
 PYTHON = tornado_python()
-PROGRAM = Path(__file__).with_name("applications.py")
+FILES = sorted(Path(__file__).with_name("applications").glob("*.py"))
+NAMES = [
+    name for file in FILES for name in re.findall(r"@application\ndef (\w+)", file.read_text())
+]
 
 pytestmark = pytest.mark.skipif(
     PYTHON is None, reason="no Tornado: set WHIRLWIND_TORNADO_PYTHON to a Python that has it"
@@ -97,7 +100,7 @@ DIFFERENCES: dict[str, list[tuple[str, str]]] = {
 @functools.cache
 def answers(python: str, package: str, folder: Path) -> dict[str, dict[str, Any]]:
     done = subprocess.run(
-        [python, str(PROGRAM), package, str(folder)],
+        [python, "-m", "tests.differential.applications", package, str(folder)],
         capture_output=True,
         text=True,
         timeout=100,
@@ -130,7 +133,7 @@ def as_tornado_has_it(request: str, ours: Any, theirs: Any) -> Any:
     return ours
 
 
-@pytest.mark.parametrize("name", re.findall(r"@application\ndef (\w+)", PROGRAM.read_text()))
+@pytest.mark.parametrize("name", NAMES)
 def test_the_same_answers(name: str, folder: Path) -> None:
     assert PYTHON is not None
     ours = answers(sys.executable, "whirlwind", folder)[name]
