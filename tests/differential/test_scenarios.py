@@ -1,4 +1,4 @@
-"""The programs of scenarios.py have the same outcome on Whirlwind as on Tornado."""
+"""The scenarios have the same outcome on Whirlwind as on Tornado."""
 
 import functools
 import json
@@ -16,7 +16,7 @@ from tests.unit.loops import Certificate, certificate
 __all__ = ["certificate"]
 
 PYTHON = tornado_python()
-SCENARIOS = Path(__file__).with_name("scenarios.py")
+SUBJECTS = sorted(Path(__file__).with_name("scenarios").glob("*.py"))
 
 pytestmark = pytest.mark.skipif(
     PYTHON is None, reason="no Tornado: set WHIRLWIND_TORNADO_PYTHON to a Python that has it"
@@ -28,7 +28,7 @@ INSTEAD_OF_ASSERT = ("!RuntimeError", "!TypeError", "!ValueError")
 
 @functools.cache
 def run(certificate: Certificate, python: str, *arguments: str) -> dict[str, Any]:
-    command = [python, str(SCENARIOS), *arguments]
+    command = [python, "-m", "tests.differential.scenarios", *arguments]
     variables = {"CERTFILE": certificate.certfile, "KEYFILE": certificate.keyfile}
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=100, env={**os.environ, **variables}
@@ -48,7 +48,7 @@ def assertions_aside(ours: Any, theirs: Any) -> Any:
 
 
 def names() -> list[str]:
-    lines = iter(SCENARIOS.read_text().splitlines())
+    lines = (line for file in SUBJECTS for line in file.read_text().splitlines())
     found = []
     for line in lines:
         if line == "@scenario":

@@ -1,0 +1,1 @@
+"""Small programs over loop, coroutines, queues and streams, the same on both packages."""
