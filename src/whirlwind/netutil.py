@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import errno
 import functools
 import os
@@ -11,7 +12,7 @@ import socket
 import ssl
 import stat
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, cast
 
 from whirlwind.concurrent import Future, dummy_executor, run_on_executor
@@ -409,6 +410,22 @@ _SSL_OPTION_NAMES = frozenset(
 )
 
 
+@contextlib.contextmanager
+def naming_files(*files: str | None) -> Iterator[None]:
+    """Have the errors of ``ssl`` say which files they are about: by itself it does not."""
+    try:
+        yield
+    except ssl.SSLError as error:
+        names = " with ".join(str(file) for file in files if file)
+        error.strerror = f"{error.strerror} ({names}: not PEM, or key and certificate do not match)"
+        raise
+    except OSError as error:
+        if error.filename is None:
+            missing = [file for file in files if file and not os.access(file, os.R_OK)]
+            error.filename = missing[0] if missing else files[0]
+        raise
+
+
 def ssl_options_to_context(
     ssl_options: dict[str, Any] | ssl.SSLContext, server_side: bool | None = None
 ) -> ssl.SSLContext:
@@ -442,14 +459,16 @@ def ssl_options_to_context(
         warnings.simplefilter("ignore", DeprecationWarning)
         context = ssl.SSLContext(ssl_options.get("ssl_version", default))
     if "certfile" in ssl_options:
-        context.load_cert_chain(ssl_options["certfile"], ssl_options.get("keyfile"))
+        with naming_files(ssl_options["certfile"], ssl_options.get("keyfile")):
+            context.load_cert_chain(ssl_options["certfile"], ssl_options.get("keyfile"))
     if "cert_reqs" in ssl_options:
         if ssl_options["cert_reqs"] == ssl.CERT_NONE:
             # Names cannot be checked on a certificate that is not: this must go first.
             context.check_hostname = False
         context.verify_mode = ssl_options["cert_reqs"]
     if "ca_certs" in ssl_options:
-        context.load_verify_locations(ssl_options["ca_certs"])
+        with naming_files(ssl_options["ca_certs"]):
+            context.load_verify_locations(ssl_options["ca_certs"])
     elif server_side is False and context.verify_mode != ssl.CERT_NONE:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     if "ciphers" in ssl_options:

@@ -50,6 +50,8 @@ async def site(peer: Peer) -> None:
         await peer.send(response(b"later", status="503 Service Unavailable"))
     elif request.target == "/login":
         await peer.send(response(b"", "Set-Cookie: session=1"))
+    elif request.method == "POST":
+        await peer.send(response(request.body, "Content-Type: application/json"))
     elif request.target == "/moved":
         await peer.send(redirect("/"))
     else:
@@ -112,7 +114,7 @@ def test_examples(
             assert with_cookie == ["/"]
             assert [r.target for r in server.requests if "x-request-id" in r.headers] == ["/"]
             busy = [line for lines in made for line in lines if "/busy" in line]
-            assert len(busy) == 2
+            assert len(busy) == 4
             assert await asyncio.to_thread(names["program"]) == b"hello"
             AsyncHTTPClient().close()
 

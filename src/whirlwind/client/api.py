@@ -16,6 +16,7 @@ from whirlwind.client.call import Call
 from whirlwind.client.cookies import Cookies
 from whirlwind.client.retry import Attempts, Retry
 from whirlwind.client.timeouts import Timeouts
+from whirlwind.client.trace import Trace
 from whirlwind.client.waiting import FairLine
 from whirlwind.escape import to_unicode
 from whirlwind.httpclient.client import on_cancel
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from whirlwind.client.engine import Engine
     from whirlwind.client.proxy import Proxy
     from whirlwind.client.stream import StreamContext
-    from whirlwind.client.trace import Trace
     from whirlwind.httpclient.response import HTTPResponse
     from whirlwind.netutil import Resolver
     from whirlwind.protocol.heads import ResponseHead
@@ -144,6 +144,11 @@ class Client(SimpleAsyncHTTPClient):
                 f"content codings that cannot be undone here: {', '.join(sorted(unknown))};"
                 f" available: {', '.join(codings.available())}"
             )
+        if max_per_host is not None and max_per_host < 1:
+            raise ValueError("max_per_host must be at least 1, or None for no limit")
+        _check("retry", retry, Retry, "such as Retry(attempts=3)")
+        _check("timeouts", timeouts, Timeouts, "such as Timeouts(total=30)")
+        _check("cookies", cookies, CookieJar, "of http.cookiejar")
         self.retry = retry
         self._settings = _Settings(
             timeouts=Timeouts() if timeouts is None else timeouts,
@@ -190,6 +195,8 @@ class Client(SimpleAsyncHTTPClient):
         policy = getattr(raw, "retry", None)
         if policy is None or policy is True:
             policy = self.retry
+        elif policy is not False:
+            _check("retry", policy, Retry, "such as Retry(attempts=3)")
         if not policy:
             super().fetch_impl(request, callback)
             return
@@ -225,6 +232,11 @@ class Client(SimpleAsyncHTTPClient):
         return super().stream(request, raise_error, **kwargs)
 
 
+def _check(name: str, value: object, kind: type, example: str) -> None:
+    if value is not None and not isinstance(value, kind):
+        raise TypeError(f"{name} must be a {kind.__name__} ({example}), not {type(value).__name__}")
+
+
 class _Settings:
     """What the calls of one client share."""
 
@@ -256,6 +268,8 @@ class ClientCall(Call):
         self.trace: Trace | None = None
         if settings.trace is not None:
             self.trace = settings.trace(self.original)
+            if not isinstance(self.trace, Trace):
+                raise TypeError("trace must be a subclass of Trace, or return an object of one")
             self.callback = self._traced(callback)
 
     def _traced(self, callback: Callable[[HTTPResponse], None]) -> Callable[[HTTPResponse], None]:
@@ -288,7 +302,11 @@ class ClientCall(Call):
     def prepare(self) -> None:
         """Turn the request into what goes over the wire, as `Outgoing.prepare` does."""
         super().prepare()
-        timeouts = getattr(self.original, "timeouts", None) or self.settings.timeouts
+        timeouts = getattr(self.original, "timeouts", None)
+        if timeouts is None:
+            timeouts = self.settings.timeouts
+        elif not isinstance(timeouts, Timeouts):
+            _check("timeouts", timeouts, Timeouts, "such as Timeouts(total=30)")
         if self.setting("connect_timeout") is None:
             self.connect_timeout = timeouts.connect or math.inf
         if self.setting("request_timeout") is None:

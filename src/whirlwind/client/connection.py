@@ -310,7 +310,10 @@ class ClientConnection:
             gen_log.info(
                 "Malformed HTTP message from None: %s (%s)", error.reason, call and call.summary()
             )
-            failure = HTTPStreamClosedError(f"Connection closed: {error.reason}")
+            hint = ""
+            if error.code == 413:
+                hint = f" (max_body_size is {call.max_body_size} bytes)" if call else ""
+            failure = HTTPStreamClosedError(f"Connection closed: {error.reason}{hint}")
             failure.__cause__ = error
             self.fail(failure)
 

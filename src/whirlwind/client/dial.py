@@ -62,8 +62,10 @@ class Dial(Connector[socket.socket]):
         """
         origin = self._call.origin
         proxy = self._call.proxy
+        # First of all: a file that cannot be read must not cost a connection.
+        context = self.context() if origin.tls else None
         if proxy is not None and not proxy.is_socks:
-            await self._connect_by_http(proxy, connection)
+            await self._connect_by_http(proxy, connection, context)
             return
         if proxy is not None:
             sock = await self._reach_by_socks(proxy)
@@ -71,10 +73,7 @@ class Dial(Connector[socket.socket]):
             sock = await self._connect_to(socket.AF_UNIX, origin.path)
         else:
             sock = await self.reach(origin.host, origin.port)
-        if origin.tls:
-            await self._start(connection, sock, self.context(), origin.host, origin.port)
-        else:
-            await self._start(connection, sock)
+        await self._start(connection, sock, context, origin.host, origin.port)
 
     async def _reach_by_socks(self, proxy: Proxy) -> socket.socket:
         origin = self._call.origin
@@ -86,7 +85,9 @@ class Dial(Connector[socket.socket]):
         self.phase = f"while connecting to {origin.host}:{origin.port} through a proxy"
         return await connect_by_socks(proxy, addresses[0][1][0], host, origin.port, self.source_ip)
 
-    async def _connect_by_http(self, proxy: Proxy, connection: ClientConnection) -> None:
+    async def _connect_by_http(
+        self, proxy: Proxy, connection: ClientConnection, origin_context: ssl.SSLContext | None
+    ) -> None:
         origin = self._call.origin
         sock = await self.reach(proxy.host, proxy.port)
         context = None
@@ -104,7 +105,7 @@ class Dial(Connector[socket.socket]):
             self.step = "proxy"
             self.phase = f"while connecting to {host}:{origin.port} through a proxy"
             await tunnel.opened
-            if not origin.tls:
+            if origin_context is None:
                 tunnel.transport.set_protocol(connection)
                 connection.connection_made(tunnel.transport)
                 return
@@ -114,7 +115,7 @@ class Dial(Connector[socket.socket]):
             transport = await start_tls(
                 tunnel.transport,
                 connection,
-                self.context(),
+                origin_context,
                 server_hostname=origin.host.partition("%")[0],
                 ssl_shutdown_timeout=TLS_SHUTDOWN_TIMEOUT,
             )
@@ -129,7 +130,12 @@ class Dial(Connector[socket.socket]):
     async def _resolve(self, host: str, port: int) -> list[Address]:
         self.step = "resolve"
         self.phase = f"while resolving {host}"
-        addresses = await self._call.engine.resolver.resolve(host, port, self._family)
+        try:
+            addresses = await self._call.engine.resolver.resolve(host, port, self._family)
+        except socket.gaierror as error:
+            if host in str(error):
+                raise
+            raise socket.gaierror(error.errno, f"{error.strerror}: {host}") from None
         if not addresses:
             raise OSError(f"{host} has no address")
         return addresses

@@ -52,6 +52,12 @@ def plain(origin: Origin, target: str, agent: str, codings: str) -> bytes:
     return b"GET %b HTTP/1.1\r\n%b" % (target.encode("ascii"), rest)
 
 
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str | bytes):
+        raise TypeError(f"header {name} must be str or bytes, not {type(value).__name__}")
+    return native_str(value)
+
+
 def build(
     method: str, target: str, host: str, fields: HTTPHeaders | None, ours: dict[str, str | None]
 ) -> tuple[bytes, HeaderMap]:
@@ -69,7 +75,7 @@ def build(
     table.put_normal("Host", host)
     if fields is not None:
         for name, value in fields.lines():
-            text = value if type(value) is str else native_str(value)
+            text = value if type(value) is str else _text(name, value)
             if name in ours:
                 continue
             if name == "Host":

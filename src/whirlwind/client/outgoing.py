@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from whirlwind.client.urls import Origin
 
 _WITH_BODY: Final = frozenset(("POST", "PUT", "PATCH"))
+_NONSTANDARD: Final = "allow_nonstandard_methods=True sends it nevertheless"
 OFFERED: Final = ("gzip",)
 # RFC 9110 section 9.2.2: sending one of these twice does what sending it once does.
 _IDEMPOTENT: Final = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))
@@ -118,6 +119,8 @@ class Outgoing:
         url = raw.url
         if type(url) is not str:
             url = to_unicode(url)
+            if not isinstance(url, str):
+                raise TypeError(f"url must be str, not {type(url).__name__}")
         self.url = url
         self.origin, target, credentials = urls.parse(url)
         # Perhaps http.HTTPMethod.GET, which is a str as well.
@@ -216,12 +219,15 @@ class Outgoing:
                 raise ValueError(f"Illegal characters in method: {method!r}")
             return
         if method not in self._SUPPORTED_METHODS:
-            raise KeyError(f"unknown method {method}")
+            known = method.upper()
+            hint = f"it is {known}" if known in self._SUPPORTED_METHODS else _NONSTANDARD
+            raise KeyError(f"unknown method {method}: {hint}")
         has_body = self._raw._body is not None or self._raw.body_producer is not None
         if (method in _WITH_BODY) != has_body:
             raise ValueError(
-                f"Body must {'not ' if method in _WITH_BODY else ''}be None for method {method} "
-                "(unless allow_nonstandard_methods is true)"
+                f"Body must not be None for method {method}: an empty one is b'' ({_NONSTANDARD})"
+                if method in _WITH_BODY
+                else f"Body must be None for method {method} ({_NONSTANDARD})"
             )
 
     def _prepare_fields(self, target: str, agent: str, credentials: tuple[str, str] | None) -> None:
@@ -270,6 +276,11 @@ class Outgoing:
             ours["Content-Length"] = str(len(body))
             self.body = body if type(body) is bytes else bytes(body)
         elif producer is not None:
+            if not callable(producer):
+                raise TypeError(
+                    "body_producer must be a function that is given write, "
+                    f"not {type(producer).__name__}"
+                )
             self._producer = producer
             self.deferred = True
             if announced is None:
@@ -291,7 +302,7 @@ class Outgoing:
 
 def _check_mode(name: str, mode: str | None) -> None:
     if mode is not None and mode != "basic":
-        raise ValueError(f"unsupported {name} {mode}")
+        raise ValueError(f"unsupported {name} {mode}: it is basic here; curl_httpclient has digest")
 
 
 start_values(

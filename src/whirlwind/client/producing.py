@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from types import AsyncGeneratorType
+from typing import TYPE_CHECKING, Any, cast
 
 from whirlwind import gen
 from whirlwind.protocol.errors import HTTPOutputError
@@ -56,6 +57,8 @@ class Production:
         """
         if self._ended is None:
             raise HTTPOutputError("The request is over")
+        if isinstance(cast("object", chunk), str):
+            raise TypeError("body_producer must write bytes, not str")
         self._connection.write(self._framing.frame(chunk))
         return self._connection.room()
 
@@ -64,6 +67,8 @@ class Production:
         last = b""
         try:
             result = self._producer(self._write)
+            if isinstance(result, AsyncGeneratorType):
+                raise TypeError("body_producer must pass its pieces to write, not yield them")
             if result is not None:
                 await gen.convert_yielded(result)
             last = self._framing.end()

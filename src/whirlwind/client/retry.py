@@ -119,7 +119,12 @@ class Attempts:
     def _ended(self, response: HTTPResponse) -> None:
         wait = None
         if response.error is not None and not self._given_up and not self._was_heard():
-            wait = self._policy.delay(self._count, response)
+            try:
+                wait = self._policy.delay(self._count, response)
+            except Exception as error:
+                # The policy is the program's: its mistake is the outcome of the fetch.
+                response.error = error
+                response._error_is_response_code = False
         if wait is None or self._engine.closed:
             self._callback(response)
             return

@@ -165,7 +165,7 @@ class StreamedResponse(HTTPResponse):
     def close(self) -> None:
         """Take no more; if the body has not ended, its connection is closed."""
         if not self._ended:
-            self._call.give_up()
+            self._call.fail(HTTPStreamClosedError("The response was closed before its end"))
         room, self._room = self._room, None
         if room is not None:
             room.cancel()

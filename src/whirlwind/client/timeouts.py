@@ -28,6 +28,8 @@ class Timeouts:
     def __post_init__(self) -> None:
         for name in ("queue", "connect", "read", "write", "total"):
             value = getattr(self, name)
+            if value is not None and not isinstance(value, int | float):
+                raise TypeError(f"{name} must be a number of seconds or None, not {value!r}")
             if value is not None and value <= 0:
                 raise ValueError(f"{name} must be more than 0 seconds, or None for no limit")
 

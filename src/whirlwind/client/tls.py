@@ -6,7 +6,7 @@ import os
 import ssl
 from typing import Any
 
-from whirlwind.netutil import _client_ssl_defaults, ssl_options_to_context
+from whirlwind.netutil import _client_ssl_defaults, naming_files, ssl_options_to_context
 from whirlwind.protocol.limits import MAX_TLS_CONTEXTS
 
 _contexts: dict[tuple[Any, ...], ssl.SSLContext] = {}
@@ -45,7 +45,8 @@ def _make(
     validate_cert: bool, ca_certs: str | None, client_key: str | None, client_cert: str | None
 ) -> ssl.SSLContext:
     if validate_cert:
-        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca_certs)
+        with naming_files(ca_certs):
+            context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca_certs)
     else:
         # No roots are loaded that nothing would be checked against: that takes 20 ms.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -53,9 +54,11 @@ def _make(
         context.verify_mode = ssl.CERT_NONE
         context.options |= ssl.OP_NO_COMPRESSION
         if ca_certs:
-            context.load_verify_locations(ca_certs)
+            with naming_files(ca_certs):
+                context.load_verify_locations(ca_certs)
     if client_cert:
-        context.load_cert_chain(client_cert, client_key)
+        with naming_files(client_cert, client_key):
+            context.load_cert_chain(client_cert, client_key)
     return context
 
 

@@ -73,14 +73,20 @@ def _parse_uncommon(url: str) -> _Parsed:
     parts = urlsplit(url)
     scheme = parts.scheme
     if scheme not in ("http", "https", "http+unix", "https+unix"):
-        raise ValueError(f"Unsupported url scheme: {url}")
+        raise ValueError(
+            f"Unsupported url scheme: {url} (a URL begins with http://, https://, http+unix:// or "
+            "https+unix://)"
+        )
     try:
         port = parts.port
     except ValueError:
         raise ValueError(f"Invalid port in url: {url}") from None
     host = parts.hostname
     if not host:
-        raise ValueError(f"No host in url: {url}")
+        raise ValueError(
+            f"No host in url: {url}"
+            + (" (the path of the socket goes there, with %2F for /)" if "+unix" in scheme else "")
+        )
     if scheme.endswith("+unix"):
         # The path of the socket stands for the host, percent-encoded: http+unix://%2Frun%2Fx/path
         path = unquote(parts.netloc.rpartition("@")[2])

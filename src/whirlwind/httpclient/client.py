@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Callable
 from typing import Any, cast
@@ -35,6 +36,11 @@ class HTTPClient:
         self, async_client_class: type[AsyncHTTPClient] | None = None, **kwargs: Any
     ) -> None:
         self._closed = True  # in case this fails before the end
+        if _loop_runs():
+            raise RuntimeError(
+                "HTTPClient blocks, and an event loop is running in this thread: "
+                "use AsyncHTTPClient and await what its fetch returns"
+            )
         kind = AsyncHTTPClient if async_client_class is None else async_client_class
         self._io_loop = IOLoop(make_current=False)
 
@@ -71,7 +77,10 @@ class HTTPClient:
         :arg request: `HTTPRequest`, or a URL with the arguments of one in ``kwargs``.
         :returns: `HTTPResponse`.
         :raises HTTPClientError: the status is not 200 to 299, or there was no response.
+        :raises RuntimeError: the client is closed.
         """
+        if self._closed:
+            raise RuntimeError("fetch() called on closed HTTPClient")
         response: HTTPResponse = self._io_loop.run_sync(
             functools.partial(self._async_client.fetch, request, **kwargs)
         )
@@ -173,7 +182,7 @@ class AsyncHTTPClient(Configurable):
         if self._closed:
             raise RuntimeError("fetch() called on closed AsyncHTTPClient")
         if not isinstance(request, HTTPRequest):
-            request = HTTPRequest(url=request, **kwargs) if kwargs else plain_request(request)
+            request = _make_request(request, kwargs) if kwargs else plain_request(request)
         elif kwargs:
             raise ValueError("kwargs can't be used if request is an HTTPRequest object")
         headers = request._headers
@@ -193,6 +202,25 @@ class AsyncHTTPClient(Configurable):
             code 599 and an error.
         """
         raise NotImplementedError(f"{type(self).__qualname__} must define fetch_impl()")
+
+
+def _loop_runs() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _make_request(url: str, arguments: dict[str, Any]) -> HTTPRequest:
+    try:
+        return HTTPRequest(url=url, **arguments)
+    except TypeError:
+        newer = arguments.keys() & {"timeouts", "retry", "proxy"}
+        if newer:
+            names = ", ".join(sorted(newer))
+            raise TypeError(f"{names}: only whirlwind.client.Client takes that") from None
+        raise
 
 
 class Fetch(Future[HTTPResponse]):

@@ -160,7 +160,7 @@ class HTTPRequest:
         self.proxy_auth_mode = proxy_auth_mode
         self.url = url
         self.method = method
-        self._body = None if body is None else utf8(body)
+        self._body = None if body is None else _encoded(body)
         self.body_producer = body_producer
         self.auth_username = auth_username
         self.auth_password = auth_password
@@ -204,7 +204,17 @@ class HTTPRequest:
 
     @body.setter
     def body(self, value: bytes | str | None) -> None:
-        self._body = None if value is None else utf8(value)
+        self._body = None if value is None else _encoded(value)
+
+
+def _encoded(body: bytes | str) -> bytes:
+    try:
+        return utf8(body)
+    except TypeError:
+        raise TypeError(
+            f"body must be bytes or str, not {type(body).__name__}: "
+            "encode it, or send it piece by piece with body_producer"
+        ) from None
 
 
 _INIT = HTTPRequest.__init__
