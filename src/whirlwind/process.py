@@ -44,7 +44,10 @@ def cpu_count() -> int:
 
 
 def task_id() -> int | None:
-    """The number of this child process, from 0, or None outside :func:`fork_processes`."""
+    """The number of this child process, from 0; None in one that no master looks after.
+
+    Children of :func:`fork_processes` have one, and workers of ``whirlwind serve``.
+    """
     return _task_id
 
 

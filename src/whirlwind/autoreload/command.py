@@ -98,7 +98,7 @@ def _run(script: _Script) -> object:
             runpy.run_path(script.path, run_name="__main__")
     except SystemExit as ended:
         status = ended.code
-        _watch_what_failed(ended)
+        watch_what_failed(ended)
         if isinstance(status, str):
             print(status, file=sys.stderr)
         gen_log.log(
@@ -106,7 +106,7 @@ def _run(script: _Script) -> object:
         )
         return status
     except Exception as error:
-        _watch_what_failed(error)
+        watch_what_failed(error)
         error.__traceback__ = _of_the_script(error.__traceback__)
         sys.excepthook(type(error), error, error.__traceback__)
         gen_log.error("Script exited with an exception; waiting for a change")
@@ -115,7 +115,7 @@ def _run(script: _Script) -> object:
     return 0
 
 
-def _watch_what_failed(error: BaseException | None) -> None:
+def watch_what_failed(error: BaseException | None) -> None:
     """Watch the files of an exception: modules that fail while they load are no modules."""
     while error is not None:
         if isinstance(error, SyntaxError) and error.filename:

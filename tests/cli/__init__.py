@@ -1,0 +1,1 @@
+"""Tests of the command `whirlwind`, most of them with processes of its own."""
