@@ -376,6 +376,15 @@ def test_timeout_of_coroutines_from_the_environment(monkeypatch: pytest.MonkeyPa
     assert outcome(Case, "test_own") == []
 
 
+def test_timeout_before_the_coroutine_begins() -> None:
+    class Case(AsyncTestCase):
+        @gen_test(timeout=0)
+        async def test(self) -> None:
+            await asyncio.sleep(100)
+
+    assert outcome(Case) == ["E TimeoutError: Operation timed out after 0 seconds"]
+
+
 # --- ExpectLog ---------------------------------------------------------------------------------
 
 

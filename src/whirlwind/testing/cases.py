@@ -228,6 +228,7 @@ class _Run:
     def __init__(self, func: Callable[[], Any]) -> None:
         self._func = func
         self._generator: Generator[Any, Any, Any] | None = None
+        self._coroutine: Coroutine[Any, Any, Any] | None = None
         self._cancelled: asyncio.CancelledError | None = None
 
     def start(self) -> Any:
@@ -237,6 +238,7 @@ class _Run:
             self._generator = result
             return coroutine(lambda: result)()
         if isinstance(result, Coroutine):
+            self._coroutine = result
             return self._watch(result)
         if inspect.isawaitable(result):
             return result
@@ -266,5 +268,8 @@ class _Run:
                     raise
             finally:
                 self._generator.close()
+        test = self._coroutine
+        if inspect.iscoroutine(test) and inspect.getcoroutinestate(test) == inspect.CORO_CREATED:
+            test.close()  # its time was over before it began
         if self._cancelled is not None:
             error.__cause__ = self._cancelled

@@ -28,3 +28,4 @@ cdef class DirectEntry:
     cdef unsigned int _router_version
     @cython.locals(version="unsigned int")
     cdef object _find_rule(self, ApplicationStorage app, RequestStorage request)
+    cdef object _find_remembered(self, object router, object path)

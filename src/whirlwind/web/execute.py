@@ -70,9 +70,9 @@ class DirectEntry:
 
     def _find_rule(self, app: Any, request: HTTPServerRequest) -> Any:
         """The rule for a request, None if there is none, NotImplemented for the general path."""
-        version = hooks.type_version(type(app))
+        cls = type(app)
+        version = hooks.type_version(cls)
         if version == 0 or version != self._version:
-            cls = type(app)
             self._plain = (
                 cls.find_handler is self._find
                 and cls.get_handler_delegate is self._get_delegate
@@ -81,33 +81,35 @@ class DirectEntry:
             self._version = version
         if not self._plain or app._ww_goes_general or app._ww_forgets:
             return NotImplemented
-        path = request.path
-        router = app.default_router
+        if version == 0:  # the plain form: nothing may be remembered
+            found = app.default_router.find_rule(request.path)
+        else:
+            found = self._find_remembered(app.default_router, request.path)
+        if found is None or found is NotImplemented:
+            return found
+        if not issubclass(found[0].target, RequestHandler):
+            return NotImplemented
+        return found
+
+    def _find_remembered(self, router: Any, path: Any) -> Any:
         if (
-            version == 0
-            or router is not self._router
+            router is not self._router
             or self._epoch != changes.epoch
             or hooks.type_version(PathMatches) != self._matcher_version
             or hooks.type_version(RuleRouter) != self._router_version
         ):
             found = router.find_rule(path)
             table = router._table
-            if version and table is not None:
+            if table is not None:
                 self._router = router
                 self._table = table
                 self._literals = table.literals
                 self._epoch = table.epoch
                 self._matcher_version = hooks.type_version(PathMatches)
                 self._router_version = hooks.type_version(RuleRouter)
-        else:
-            found = self._literals.get(path)
-            if found is None:
-                found = self._table.scan(path)
-        if found is None or found is NotImplemented:
             return found
-        if not issubclass(found[0].target, RequestHandler):
-            return NotImplemented
-        return found
+        found = self._literals.get(path)
+        return self._table.scan(path) if found is None else found
 
     def _serve_general(self, app: Any, request: HTTPServerRequest) -> None:
         delegate = self._general_delegate(app, request)
