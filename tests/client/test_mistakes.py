@@ -124,7 +124,8 @@ def test_a_name_without_address_is_named(run: Run, monkeypatch: pytest.MonkeyPat
     async def main() -> None:
         async with Client() as client:
             monkeypatch.setattr(client.resolver, "resolve", getaddrinfo)
-            with pytest.raises(socket.gaierror, match=r"not known: www\.example\.invalid") as caught:
+            failing = pytest.raises(socket.gaierror, match=r"not known: www\.example\.invalid")
+            with failing as caught:
                 await client.fetch("http://www.example.invalid/")
             assert caught.value.errno == socket.EAI_NONAME
 
