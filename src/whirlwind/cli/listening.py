@@ -3,6 +3,7 @@
 import os
 import socket
 import stat
+import sys
 from collections.abc import MutableMapping
 from typing import Final
 
@@ -17,18 +18,23 @@ _FIRST_PASSED: Final = 3
 class Listening:
     """Listening sockets, and what to do about them at the end.
 
-    :ivar sockets: the sockets.
+    :arg shares: the sockets of each worker; one list when all accept on the same.
+    :arg path: the file of a Unix socket that was made here.
     """
 
-    def __init__(self, sockets: list[socket.socket], path: str | None = None) -> None:
-        self.sockets = sockets
+    def __init__(self, shares: list[list[socket.socket]], path: str | None = None) -> None:
+        self._shares = shares
         self._path = path
         self._inode = None if path is None else os.stat(path).st_ino
+
+    def of_worker(self, number: int) -> list[socket.socket]:
+        """The sockets on which a worker accepts; 0 is also the process that serves alone."""
+        return self._shares[number % len(self._shares)]
 
     def urls(self, scheme: str) -> list[str]:
         """Where the sockets listen, in words."""
         places = []
-        for sock in self.sockets:
+        for sock in self._shares[0]:
             name = sock.getsockname()
             if isinstance(name, tuple):
                 host = f"[{name[0]}]" if ":" in name[0] else name[0]
@@ -40,8 +46,9 @@ class Listening:
 
     def close(self) -> None:
         """Close the sockets, and remove the file of one that was made here."""
-        for sock in self.sockets:
-            sock.close()
+        for share in self._shares:
+            for sock in share:
+                sock.close()
         if self._path is not None:
             try:
                 # Unless another server has taken the path over in the meantime.
@@ -51,9 +58,12 @@ class Listening:
                 pass
 
 
-def open_sockets(settings: Settings, environ: MutableMapping[str, str]) -> Listening:
+def open_sockets(
+    settings: Settings, environ: MutableMapping[str, str], workers: int = 1
+) -> Listening:
     """Open what the settings name; sockets from systemd go before any of them.
 
+    :arg workers: how many processes are to accept.
     :arg environ: variables about systemd's sockets are taken out, so that no child believes they
         are meant for it; not with ``reload``, where this process will look again.
     :raises CommandError: there is nothing to listen on.
@@ -66,10 +76,27 @@ def open_sockets(settings: Settings, environ: MutableMapping[str, str]) -> Liste
     if settings.uds is not None:
         return _unix_socket(settings.uds, int(settings.uds_mode, 8))
     try:
-        return Listening(bind_sockets(settings.port, settings.host or None))
+        return Listening(_bind(settings.host or None, settings.port, workers))
     except OSError as error:
         where = f"{settings.host} port {settings.port}"
         raise CommandError(f"cannot listen on {where}: {error.strerror or error}") from None
+
+
+def _bind(host: str | None, port: int, workers: int) -> list[list[socket.socket]]:
+    """Bind the port, where the system spreads connections over sockets once for each worker.
+
+    On one socket the worker that wakes up first accepts all that wait: of 64 connections that came
+    at once, one of two workers got 64. macOS has the option too, and does not spread.
+    """
+    sockets = bind_sockets(port, host)
+    if workers == 1 or sys.platform != "linux":
+        return [sockets]
+    # Bound without the option first: with it, another server on this port would be no error.
+    port = sockets[0].getsockname()[1]
+    for sock in sockets:
+        sock.close()
+    # Should one of them fail, the command ends, and its sockets with it.
+    return [bind_sockets(port, host, reuse_port=True) for _ in range(workers)]
 
 
 def _passed_by_systemd(environ: MutableMapping[str, str]) -> list[int]:
@@ -100,7 +127,7 @@ def _inherited(
     if not keep:
         for variable in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
             environ.pop(variable, None)
-    return Listening(sockets)
+    return Listening([sockets])
 
 
 def _unix_socket(path: str, mode: int) -> Listening:
@@ -114,7 +141,7 @@ def _unix_socket(path: str, mode: int) -> Listening:
     except OSError:
         pass  # nothing there, or nothing to be read: binding tells
     try:
-        return Listening([bind_unix_socket(path, mode)], path)
+        return Listening([[bind_unix_socket(path, mode)]], path)
     except ValueError as error:
         raise CommandError(f"cannot listen on {path}: {error}") from None
     except OSError as error:

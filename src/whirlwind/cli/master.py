@@ -1,7 +1,7 @@
 """The master: starts worker processes, replaces those that die, restarts them one by one.
 
 It holds the listening sockets and never accepts, so that a connection which waits for a worker
-outlives any of them. It imports neither the application nor an event loop.
+outlives any of them. It neither imports the application nor runs an event loop.
 """
 
 import math
@@ -207,7 +207,7 @@ class Master:
         return [child for child in children if child is not None] + self._leaving
 
     def _start(self, slot: _Slot) -> None:
-        sockets = [sock.fileno() for sock in self._listening.sockets]
+        sockets = [sock.fileno() for sock in self._listening.of_worker(slot.number)]
         try:
             child = Child(slot.number, sockets, self._settings)
         except OSError as error:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from whirlwind.cli.errors import FAILED, CommandError
 from whirlwind.cli.listening import Listening, open_sockets
+from whirlwind.cli.logs import set_up_logging
 from whirlwind.cli.notify import Notifier
 from whirlwind.cli.settings import Settings
 from whirlwind.log import gen_log
@@ -19,8 +20,6 @@ def serve(settings: Settings) -> int:
     :returns: the exit status.
     :raises CommandError: it can not be done.
     """
-    from whirlwind.cli.serving import set_up_logging
-
     set_up_logging(settings)
     if settings.workers is None:
         _serve_here(settings)
@@ -34,9 +33,10 @@ def _serve_with_workers(settings: Settings, count: int) -> None:
         raise CommandError("--workers needs a system where processes inherit sockets")
     from whirlwind.cli.master import Master
 
-    listening = open_sockets(settings, os.environ)
+    count = count or cpu_count()
+    listening = open_sockets(settings, os.environ, count)
     try:
-        Master(settings, count or cpu_count(), listening).run()
+        Master(settings, count, listening).run()
     finally:
         listening.close()
 
@@ -50,7 +50,7 @@ def _serve_here(settings: Settings) -> None:
     if settings.reload:
         _start_reloading()
     try:
-        run(serve_connections(settings, listening.sockets, supervisor))
+        run(serve_connections(settings, listening.of_worker(0), supervisor))
     except CommandError as error:
         if not settings.reload or error.status != FAILED:
             raise

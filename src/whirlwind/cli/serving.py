@@ -6,15 +6,14 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable, Iterable
-from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import Protocol
 
-from whirlwind import log
 from whirlwind.cli.errors import CommandError
 from whirlwind.cli.front import Front
 from whirlwind.cli.loading import LoadedApplication, load
 from whirlwind.cli.settings import Settings
 from whirlwind.httpserver import HTTPServer
+from whirlwind.log import gen_log
 from whirlwind.netutil import ssl_options_to_context
 
 
@@ -121,7 +120,7 @@ async def _drain(server: HTTPServer, timeout: float, hurried: asyncio.Event) -> 
     if not draining.done():
         await server.close_all_connections()
     if not await draining:
-        log.gen_log.warning("Requests were still under way and have been aborted")
+        gen_log.warning("Requests were still under way and have been aborted")
 
 
 def _tls_context(settings: Settings) -> ssl.SSLContext | None:
@@ -136,14 +135,3 @@ def _tls_context(settings: Settings) -> ssl.SSLContext | None:
     except (OSError, ValueError) as error:
         files = " and ".join(filter(None, options.values()))
         raise CommandError(f"no usable certificate and key in {files}: {error}") from None
-
-
-def set_up_logging(settings: Settings) -> None:
-    """Send the log to stderr, in the form that the settings ask for."""
-    options: Any = SimpleNamespace(
-        logging=settings.log_level,
-        log_json=settings.log_format == "json",
-        log_file_prefix=None,
-        log_to_stderr=True,
-    )
-    log.enable_pretty_logging(options)

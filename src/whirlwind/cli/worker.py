@@ -18,6 +18,7 @@ from whirlwind import process
 from whirlwind.cli import serving
 from whirlwind.cli.assignment import Assignment
 from whirlwind.cli.errors import CommandError
+from whirlwind.cli.logs import set_up_logging
 from whirlwind.ioloop import run
 
 
@@ -41,7 +42,7 @@ def main() -> int:
         os.set_inheritable(sock.fileno(), False)
     # What asks for it, `autoreload` for instance, asks whether a parent looks after this process.
     process._task_id = assignment.number
-    serving.set_up_logging(assignment.settings)
+    set_up_logging(assignment.settings)
     link = _Master(master)
     try:
         run(serving.serve(assignment.settings, sockets, link))
