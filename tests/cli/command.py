@@ -20,7 +20,7 @@ APPLICATIONS = '''
 import asyncio
 import os
 
-from whirlwind import process, web
+from whirlwind import process, routing, web
 
 
 class Hello(web.RequestHandler):
@@ -84,6 +84,9 @@ def request_callback(request):
         b"callback",
     )
     request.connection.finish()
+
+
+router = routing.RuleRouter([routing.Rule(routing.AnyMatches(), request_callback)])
 
 
 def fails():

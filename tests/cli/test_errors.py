@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import sys
 
 import pytest
 
@@ -11,16 +10,6 @@ from whirlwind.cli.errors import CommandError
 from whirlwind.cli.loading import load
 from whirlwind.cli.main import main
 from whirlwind.cli.settings import Settings
-
-
-@pytest.fixture
-def here(folder, monkeypatch):
-    """The applications' folder as the current one; what is imported from it is forgotten."""
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    yield folder
-    for name in ("apps", "broken"):
-        sys.modules.pop(name, None)
 
 
 @pytest.mark.parametrize(

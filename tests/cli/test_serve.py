@@ -1,5 +1,6 @@
 """`whirlwind serve` in one process."""
 
+import asyncio
 import json
 import os
 import signal
@@ -7,12 +8,51 @@ import socket
 import ssl
 import sys
 import urllib.request
+from collections.abc import Callable
 
 import pytest
 
 from tests.cli.command import PATIENCE, Serving, UnixConnection, ask, run
+from whirlwind.cli.serving import serve
+from whirlwind.cli.settings import Settings
+from whirlwind.httpclient import AsyncHTTPClient
+from whirlwind.ioloop import run as run_on_loop
 
 CERTIFICATE = ("tests/wire/test.crt", "tests/wire/test.key")
+
+
+class Witness:
+    """In the place of systemd or a master, in this process."""
+
+    ending_signals = ()
+
+    def __init__(self, port: int) -> None:
+        self.seen: list[str] = []
+        self.bodies: list[bytes] = []
+        self._port = port
+
+    def attach(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+
+    def ready(self) -> None:
+        self.seen.append("ready")
+        self._task = asyncio.create_task(self._ask())
+
+    async def _ask(self) -> None:
+        client = AsyncHTTPClient(force_instance=True)
+        try:
+            for path in ("/", "/up", "/"):
+                response = await client.fetch(f"http://127.0.0.1:{self._port}{path}")
+                self.bodies.append(response.body)
+        finally:
+            client.close()
+            self._stop()
+
+    def stopping(self) -> None:
+        self.seen.append("stopping")
+
+    def worn_out(self) -> None:
+        self.seen.append("worn out")
 
 
 @pytest.mark.parametrize(
@@ -20,18 +60,22 @@ CERTIFICATE = ("tests/wire/test.crt", "tests/wire/test.key")
     [
         ("app", None),
         ("make_app_later", None),
-        ("asgi", "asgi"),
-        ("wsgi", "wsgi"),
-        ("request_callback", "callback"),
+        ("router", b"callback"),
+        ("asgi", b"asgi"),
+        ("wsgi", b"wsgi"),
+        ("request_callback", b"callback"),
     ],
 )
-def test_every_kind_of_application(folder, name, body) -> None:
-    with Serving(f"apps:{name}", "--health", "/up", cwd=folder) as server:
-        assert server.get() == (200, body or str(server.process.pid))
-        assert server.get("/up") == (200, "ok\n")
-        assert server.stop() == 0
-    assert "Traceback" not in server.output
-    assert ("lifespan ended" in server.output) == (name == "asgi")
+def test_every_kind_of_application(here, capsys, name, body) -> None:
+    """The health path is answered for each, and not counted."""
+    sock = socket.create_server(("127.0.0.1", 0))
+    witness = Witness(sock.getsockname()[1])
+    settings = Settings(app=f"apps:{name}", health="/up", max_requests=2, workers=1)
+    run_on_loop(serve(settings, [sock], witness))
+    body = body or str(os.getpid()).encode()
+    assert witness.bodies == [body, b"ok\n", body]
+    assert witness.seen == ["ready", "worn out", "stopping"]
+    assert ("lifespan ended" in capsys.readouterr().out) == (name == "asgi")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
