@@ -131,6 +131,21 @@ async def test_messages(server: ServerThread) -> None:
     assert await read(connection) is None
 
 
+async def test_the_address_and_the_stream_of_a_connection(server: ServerThread) -> None:
+    """Programs ask a connection for the address it was made to, and for its stream after the end."""
+    async with await websocket_connect(url(server, "/echo?a=b")) as connection:
+        assert connection.parsed.scheme == "http"
+        assert connection.parsed.netloc == f"127.0.0.1:{server.port}"
+        assert (connection.parsed.path, connection.parsed.query) == ("/echo", "a=b")
+        stream = connection.stream
+        assert stream is not None
+        assert not stream.closed()
+        assert stream.error is None
+        assert stream.socket.getpeername() == ("127.0.0.1", server.port)
+    assert connection.stream is stream
+    assert stream.closed()
+
+
 async def test_iteration(server: ServerThread) -> None:
     async with await websocket_connect(url(server)) as connection:
         connection.write_message("burst")

@@ -6,6 +6,7 @@ import copy
 import inspect
 import os
 import re
+import urllib.parse
 import warnings
 from collections.abc import Awaitable, Callable
 from types import TracebackType
@@ -100,17 +101,14 @@ class WebSocketClientConnection:
         self._compression: extensions.Options | None = None
         self._opening: Opening | None = None
         self._http: ClientConnection | None = None
+        self._stream: ConnectionStream | None = None
         self._open()
 
     # --- opening --------------------------------------------------------------------------------
 
     def _open(self) -> None:
         request = copy.copy(self.request)
-        url = request.url
-        found = _SCHEME.match(url)
-        if found is None:
-            raise ValueError(f"Unsupported url scheme: {url} (use ws, wss, ws+unix or wss+unix)")
-        request.url = f"http{found[2].lower()}{url[found.end() - 3 :]}"
+        request.url = _http_url(request.url)
         request.follow_redirects = False
         request.decompress_response = False
         request.headers = headers = HTTPHeaders(request.headers)
@@ -177,6 +175,7 @@ class WebSocketClientConnection:
         self.protocol = protocol
         protocol._selected_subprotocol = chosen
         protocol.begin(hub, transport, parser, deflater, None)
+        self._stream = protocol.stream
         if rest:
             parser.receive(rest)
         protocol.start_pinging()
@@ -186,6 +185,11 @@ class WebSocketClientConnection:
     def get_websocket_protocol(self) -> WebSocketProtocol13:
         """A connection for the handshake to begin."""
         return WebSocketProtocol13(self, True, self.params)
+
+    @property
+    def parsed(self) -> urllib.parse.SplitResult:
+        """The parts of the URL, whose scheme is ``http`` or ``https`` as it is for the handshake."""
+        return urllib.parse.urlsplit(_http_url(self.request.url))
 
     @property
     def tcp_client(self) -> TCPClient:
@@ -272,9 +276,8 @@ class WebSocketClientConnection:
 
     @property
     def stream(self) -> ConnectionStream | None:
-        """The connection as far as it is a stream."""
-        protocol = self.protocol
-        return protocol.stream if isinstance(protocol, WebSocketProtocol13) else None
+        """The connection as far as it is a stream, also when it is closed; None until it is open."""
+        return self._stream
 
     # --- what the connection calls --------------------------------------------------------------
 
@@ -394,6 +397,14 @@ def _client_side(io_loop: Any) -> _ClientSide:
     if found is None:
         found = io_loop._ww_websockets = _ClientSide(io_loop)
     return found
+
+
+def _http_url(url: str) -> str:
+    """The URL with which the handshake is made."""
+    found = _SCHEME.match(url)
+    if found is None:
+        raise ValueError(f"Unsupported url scheme: {url} (use ws, wss, ws+unix or wss+unix)")
+    return f"http{found[2].lower()}{url[found.end() - 3 :]}"
 
 
 def _nothing() -> None:
