@@ -1,12 +1,13 @@
 """Private names of Tornado's that programs in the wild use: they are here and mean what they meant.
 
-Who uses them: sentry-sdk and other tracing agents (`_execute`), OpenTelemetry (`_headers`), Jupyter
-Server (`_unimplemented_method`), Flower and many tests (`_app`), Dask (`_write_buffer`,
-`_total_write_index`, `_sockets`).
+Who uses them: sentry-sdk and other tracing agents (`_execute`), OpenTelemetry (`_headers`,
+`_find_groups`, `_orig_remote_ip`), Jupyter Server (`_unimplemented_method`), Flower and many tests
+(`_app`), Dask (`_write_buffer`, `_total_write_index`, `_sockets`).
 """
 
 import asyncio
 import logging
+import re
 import socket
 from typing import Any
 
@@ -20,6 +21,7 @@ from whirlwind import (
     ioloop,
     locks,
     log,
+    routing,
     tcpserver,
     testing,
     util,
@@ -73,6 +75,25 @@ class TestRequestHandler:
 
     def test_template_loaders_can_be_forgotten(self) -> None:
         web.RequestHandler._template_loaders.clear()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("/h", ("/h", 0)),
+        (r"/a/(\d+)/b", ("/a/%s/b", 1)),
+        (r"/(?P<x>\w+)/y", ("/%s/y", 1)),
+        (r"/a\.b/(.*)/(.*)", ("/a.b/%s/%s", 2)),
+        ("/100%25/(.*)", ("/100%%25/%s", 1)),
+        ("/100%25", ("/100%25", 0)),
+        (r"/x(?:y)z/(\w+)", (None, None)),
+    ],
+)
+def test_the_template_of_a_path(pattern: str, expected: tuple[str | None, int | None]) -> None:
+    template, groups = routing.PathMatches(pattern)._find_groups()
+    assert (template, groups) == expected
+    if template is not None and groups:
+        assert re.fullmatch(pattern, template % (("1",) * groups))
 
 
 class TestStreams:

@@ -132,7 +132,7 @@ async def test_messages(server: ServerThread) -> None:
 
 
 async def test_the_address_and_the_stream_of_a_connection(server: ServerThread) -> None:
-    """Programs ask a connection for the address it was made to, and for its stream after the end."""
+    """Programs ask a connection what address it was made to, and for its stream after the end."""
     async with await websocket_connect(url(server, "/echo?a=b")) as connection:
         assert connection.parsed.scheme == "http"
         assert connection.parsed.netloc == f"127.0.0.1:{server.port}"
@@ -415,7 +415,7 @@ async def test_the_client_closes() -> None:
                 connection.close(code)
         connection.close(1001, "bye")
         assert connection.protocol is None
-        assert connection.stream is None
+        assert connection.stream is not None
         with pytest.raises(WebSocketClosedError, match="by this side"):
             connection.write_message("x")
         with pytest.raises(WebSocketClosedError):

@@ -284,6 +284,39 @@ def test_context_variables(put: Callable[..., ServerThread], seen: list[Any]) ->
     ]
 
 
+def test_what_was_entered_in_prepare_is_left_in_on_close(
+    put: Callable[..., ServerThread], seen: list[Any]
+) -> None:
+    """As tracing agents do: a token is only taken back in the context that it was made in."""
+    span: contextvars.ContextVar[str] = contextvars.ContextVar("span", default="none")
+
+    class Traced(Recording):
+        def prepare(self) -> None:
+            self.token = span.set("this")
+
+        def on_message(self, message: str | bytes) -> Any:
+            self.seen.append(span.get())
+
+        def on_close(self) -> None:
+            span.reset(self.token)
+            self.seen.append(span.get())
+
+    class Suspended(Traced):
+        async def prepare(self) -> None:  # type: ignore[override]
+            self.token = span.set("this")
+            await asyncio.sleep(0)
+
+    for kind in (Traced, Suspended):
+        seen.clear()
+        server = put(kind)
+        with Peer(server) as peer:
+            peer.send(TEXT, b"m")
+            server.turn()
+            peer.close()
+        wait_for(lambda: len(seen) == 2)
+        assert seen == ["this", "none"]
+
+
 def test_the_handler_is_let_go(put: Callable[..., ServerThread], seen: list[Any]) -> None:
     class Kept(Recording):
         def open(self, *args: str) -> None:

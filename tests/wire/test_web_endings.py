@@ -106,6 +106,7 @@ def test_an_address_that_was_taken_away(serve, logs):
     class Hides(web.RequestHandler):
         def get(self):
             assert self.request.remote_ip == "127.0.0.1"
+            assert self.request.connection.context._orig_remote_ip == "127.0.0.1"
             self.request.remote_ip = None
             assert self.request.remote_ip is None
             self.write(self._request_summary())

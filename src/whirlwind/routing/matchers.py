@@ -134,6 +134,15 @@ class PathMatches(Matcher):
             path_args = [unquoted(value) for value in found.groups()]
         return {"path_args": path_args, "path_kwargs": path_kwargs}
 
+    def _find_groups(self) -> tuple[str, int] | tuple[None, None]:
+        """The pattern as a template for ``%`` and how many values that takes (OpenTelemetry)."""
+        pieces = literal_pieces(self.regex.pattern)
+        if pieces is None or len(pieces) != self.regex.groups + 1:
+            return None, None
+        if len(pieces) > 1:
+            pieces = [piece.replace("%", "%%") for piece in pieces]
+        return "%s".join(pieces), self.regex.groups
+
     def reverse(self, *args: Any) -> str | None:
         """Build a path by putting values where the groups are.
 

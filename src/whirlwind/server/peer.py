@@ -43,6 +43,11 @@ class Peer(Outlet):
         return "0.0.0.0"
 
     @property
+    def _orig_remote_ip(self) -> str:
+        """`remote_ip` by the name that says it is not what a proxy tells of (OpenTelemetry)."""
+        return self.remote_ip
+
+    @property
     def protocol(self) -> str:
         """``http`` or ``https``."""
         if self.site.protocol:

@@ -7,7 +7,7 @@ from whirlwind.platform.eager cimport start_now
 from whirlwind.web.response cimport ResponseBase, begin
 from whirlwind.web.storage cimport ApplicationStorage
 
-cdef int _EXECUTE_HOOK
+cdef int _EXECUTE_HOOK, _CONTEXT_HOOK
 
 @cython.locals(base=ResponseBase)
 cpdef object start_handler(ApplicationStorage app, object handler, object path_args, object path_kwargs, object context)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
+from contextvars import Context
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -288,6 +289,9 @@ class RequestHandler(RenderingMixin, LanguagesMixin, Responding, XsrfMixin, Sign
         return request_summary(self)
 
     # --- running --------------------------------------------------------------------------------
+
+    def _ww_keep_context(self, context: Context) -> None:
+        """Hook: the context of this request, for who goes on in it after the request is done."""
 
     async def _execute(self, transforms: Any, *args: Any, **kwargs: Any) -> None:
         """Answer the request; what tracing agents wrap to see a request from begin to end.

@@ -54,8 +54,10 @@ _EXECUTE: Final = 256
 _CLEAR: Final = 512
 _FINISH: Final = 1024
 SUMMARY: Final = 2048
+_CONTEXT: Final = 4096
 # The same for other modules: C integers cannot be imported.
 EXECUTE_HOOK: Final = 256
+CONTEXT_HOOK: Final = 4096
 BREAK_CYCLES_HOOK: Final = 32
 IN_METHOD: Final = 3
 _HOOKS: Final[dict[int, tuple[str, ...]]] = {
@@ -71,6 +73,7 @@ _HOOKS: Final[dict[int, tuple[str, ...]]] = {
     _CLEAR: ("clear",),
     _FINISH: ("finish",),
     SUMMARY: ("get_status", "_request_summary"),
+    _CONTEXT: ("_ww_keep_context",),
 }
 _HOOK_NAMES: Final = frozenset(name for names in _HOOKS.values() for name in names)
 _ORIGINALS: dict[str, Any] = {}

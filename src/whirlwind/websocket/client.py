@@ -150,9 +150,16 @@ class WebSocketClientConnection:
         self.connect_future.set_exception(error)
         self.connect_future.exception()  # whoever awaits it will see it; nobody has to
 
-    def _accepted(self, hub: Hub, headers: HTTPHeaders, connection: ClientConnection) -> None:
+    def _accepted(
+        self,
+        hub: Hub,
+        headers: HTTPHeaders,
+        connection: ClientConnection,
+        context: contextvars.Context,
+    ) -> None:
         """The server has switched protocols.
 
+        :arg context: the current one, of which this connection's hooks are the only users.
         :raises ProtocolError: not as it was asked to.
         """
         handshake.check_response(headers, self.key)
@@ -174,7 +181,7 @@ class WebSocketClientConnection:
         self.headers = headers
         self.protocol = protocol
         protocol._selected_subprotocol = chosen
-        protocol.begin(hub, transport, parser, deflater, None)
+        protocol.begin(hub, transport, parser, deflater, None, context)
         self._stream = protocol.stream
         if rest:
             parser.receive(rest)
@@ -188,7 +195,7 @@ class WebSocketClientConnection:
 
     @property
     def parsed(self) -> urllib.parse.SplitResult:
-        """The parts of the URL, whose scheme is ``http`` or ``https`` as it is for the handshake."""
+        """The parts of the URL; its scheme is the handshake's, ``http`` or ``https``."""
         return urllib.parse.urlsplit(_http_url(self.request.url))
 
     @property
@@ -276,7 +283,7 @@ class WebSocketClientConnection:
 
     @property
     def stream(self) -> ConnectionStream | None:
-        """The connection as far as it is a stream, also when it is closed; None until it is open."""
+        """The connection as far as it is a stream, also after its end; None until it is open."""
         return self._stream
 
     # --- what the connection calls --------------------------------------------------------------
@@ -361,7 +368,7 @@ class Opening(Call):
         headers = HTTPHeaders()
         headers.load(head.raw)
         try:
-            self._caller.run(self._client._accepted, self._hub, headers, connection)
+            self._caller.run(self._client._accepted, self._hub, headers, connection, self._caller)
         except ProtocolError as error:
             connection.fail(WebSocketError(f"The handshake failed: {error.reason}"))
             return

@@ -8,7 +8,7 @@ that is done: what arrives meanwhile stays in the parser, and past `limits.MAX_U
 transport stops reading.
 
 A handler is anything with ``on_message``, ``on_ping``, ``on_pong``, ``on_ws_connection_close`` and
-``log_exception``. Its hooks run in the context that was current when the connection was opened.
+``log_exception``. Its hooks run in the context in which the connection was opened.
 
 Deadlines (pings, pongs, the end of the closing handshake, a compressor's rest) are numbers that the
 hub's reaper compares with the clock; no timer is ever made for a connection.
@@ -84,7 +84,13 @@ class WebSocketConnection(FrameSender):
         self._out = []
 
     def begin(
-        self, hub: Hub, transport: Any, parser: FrameParser, deflater: Any, owner: Any
+        self,
+        hub: Hub,
+        transport: Any,
+        parser: FrameParser,
+        deflater: Any,
+        owner: Any,
+        context: contextvars.Context,
     ) -> None:
         """Take over a connection whose handshake is done, up to its last byte.
 
@@ -95,13 +101,15 @@ class WebSocketConnection(FrameSender):
         :arg parser: for the peer's frames.
         :arg deflater: a `deflate.Deflater`, or None.
         :arg owner: what `Hub.connection_closed` is told of at the end; None for this connection.
+        :arg context: for the hooks. It is the very one of the request, not a copy: what was entered
+            in `prepare` can be left in `on_close`.
         """
         Outlet.__init__(self, hub.loop, hub.done)
         self.hub = hub
         self.parser = parser
         self.deflater = deflater
         self._owner = owner
-        self._context = contextvars.copy_context()
+        self._context = context
         # Kept, though it closes a circle until the end: making it takes 0.1 us.
         self._step = self._advance
         self._reading = True
@@ -120,10 +128,9 @@ class WebSocketConnection(FrameSender):
 
         :arg opening: called without arguments; what it returns is waited for before any message is
             looked at.
-        """
-        self._context.run(self._open, opening)
 
-    def _open(self, opening: Any) -> None:
+        To be called in the context that `begin` was given.
+        """
         try:
             opened = opening()
         except _Failure as error:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from typing import Any
 
 from whirlwind._public import claim
@@ -58,6 +59,7 @@ class WebSocketHandler(RequestHandler):
     open_args: tuple[str, ...] = ()
     open_kwargs: dict[str, str]
     _ww_closed = False
+    _ww_context: Context | None = None
     _ww_own_headers = False
 
     # --- opening --------------------------------------------------------------------------------
@@ -113,6 +115,9 @@ class WebSocketHandler(RequestHandler):
             del self._ww_own_headers
             self.request._headers = None
         self._headers = _NO_HEADERS
+
+    def _ww_keep_context(self, context: Context) -> None:
+        self._ww_context = context
 
     def _ww_open(self) -> Awaitable[None] | None:
         return self.open(*self.open_args, **self.open_kwargs)

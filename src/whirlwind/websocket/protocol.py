@@ -4,6 +4,7 @@ import abc
 import functools
 import logging
 from collections.abc import Awaitable
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from whirlwind._public import claim
@@ -159,7 +160,8 @@ class WebSocketProtocol13(WebSocketConnection, WebSocketProtocol):
         parser = FrameParser(True, self.params.max_message_size, inflater)
 
         def succeed(out: list[bytes], rest: bytes, at_eof: bool) -> None:
-            self.begin(server.site, server.transport, parser, deflater, server)
+            context = handler._ww_context or copy_context()
+            self.begin(server.site, server.transport, parser, deflater, server, context)
             for piece in out:
                 self.send(piece)
             if rest:
