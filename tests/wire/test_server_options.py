@@ -254,6 +254,27 @@ def test_decompress_request(serve):
     assert server.request("/", "POST", b"plain").body == b"None None 5"
 
 
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain"])
+@pytest.mark.parametrize("delegate", [False, True])
+@pytest.mark.parametrize("coded", [False, True], ids=["length", "chunked"])
+def test_nothing_that_says_it_is_compressed(serve, kind, delegate, coded):
+    class Handler(Tell):
+        def post(self):
+            headers = self.request.headers
+            self.write(f"{headers.get('Content-Encoding')} ")
+            self.write(f"{headers.get('X-Consumed-Content-Encoding')} {self.request.body!r}")
+
+    app = web.Application([("/", Handler)])
+    if delegate:
+        app.find_handler = app.find_handler  # by the general path
+    server = serve(app, decompress_request=True)
+    fields = {"Content-Type": kind}
+    if coded:
+        fields["Transfer-Encoding"] = "chunked"
+    answer = post(server, b"0\r\n\r\n" if coded else b"", **fields)
+    assert (answer.status, answer.body) == (200, b"None gzip b''")
+
+
 def test_decompress_several_members(serve):
     body = gzip.compress(b"x" * 10) + gzip.compress(b"y" * 5)
     assert post(serve(Tell, decompress_request=True), body).body == b"15"

@@ -277,10 +277,17 @@ class ServerConnection(Peer):
 
     def _begin(self, head: RequestHead) -> None:
         """A request without a body: complete as soon as its head is."""
+        site = self.site
         exchange = self._open_exchange(head)
         exchange.request_done = True
-        if self.site.direct is not None:
-            self.site.direct.serve(self._make_request(exchange, head))
+        if site.decompress:
+            # There is nothing to undo, but a form must not fail for saying that it is compressed.
+            exchange.decoder = site.body_decoder(head)
+        if site.direct is not None:
+            request = self._make_request(exchange, head)
+            if exchange.decoder is not None:
+                exchange.decoder.rewrite(request.headers)
+            site.direct.serve(request)
         else:
             self._begin_delegate(exchange, head)
             self._finish_receiver(exchange)
