@@ -247,6 +247,28 @@ def test_a_request_is_one_line_in_each_log(serve, logs, target, fields, body):
     assert all(line.isprintable() for line in logs.lines())
 
 
+@pytest.mark.parametrize(
+    "path", ["..%2f%0aforged", "%1b%5b31m/..%2f..%2fx", "a%0d%0ab%e2%80%a8/../.."]
+)
+def test_paths_of_files_forge_no_line(serve, logs, tmp_path, path):
+    routes = [("/(.*)", web.StaticFileHandler, {"path": str(tmp_path)})]
+    assert serve(routes).request("/" + path).status == 403
+    (line,) = logs.lines("general")
+    assert line.isprintable()
+    assert line.endswith("is not in root static directory")
+
+
+def test_messages_of_errors_are_one_line(serve, logs):
+    class Handler(web.RequestHandler):
+        def get(self):
+            raise web.HTTPError(400, "no %s here", self.get_argument("what", strip=False))
+
+    assert serve(Handler).request("/?what=%0a%e2%82%ac%1b").status == 400
+    (line,) = logs.lines("general")
+    assert line.isprintable()
+    assert line.endswith("no \\n\\u20ac  here")
+
+
 def test_requests_of_a_pipeline_are_a_line_each(serve, logs):
     server = serve(Show)
     bad = build("/", "POST", b"--x\r\n" * 50, MULTIPART)

@@ -17,7 +17,7 @@ from whirlwind.web.errors import Finish, HTTPError
 from whirlwind.web.languages import LanguagesMixin
 from whirlwind.web.rendering import RenderingMixin
 from whirlwind.web.responding import Responding
-from whirlwind.web.response import begin, note_originals, proceed, request_summary
+from whirlwind.web.response import begin, loggable, note_originals, proceed, request_summary
 from whirlwind.web.signed_cookies import SignedCookiesMixin
 from whirlwind.web.xsrf import XsrfMixin
 
@@ -217,13 +217,14 @@ class RequestHandler(RenderingMixin, LanguagesMixin, Responding, XsrfMixin, Sign
     ) -> None:
         """Hook: log an exception that ended a request.
 
-        `HTTPError` is one line at WARNING if it has a message; anything else is an ERROR with its
-        traceback.
+        `HTTPError` is one line at WARNING if it has a message, in which line ends and control
+        characters are escaped; anything else is an ERROR with its traceback.
         """
         if isinstance(value, HTTPError):
             message = value.get_message()
             if message:
-                gen_log.warning("%d %s: %s", value.status_code, self._request_summary(), message)
+                text = loggable(message)  # it often names what the client asked for
+                gen_log.warning("%d %s: %s", value.status_code, self._request_summary(), text)
         elif typ is not None and tb is not None:
             app_log.error(
                 "Uncaught exception %s\n%r",
@@ -261,7 +262,7 @@ class RequestHandler(RenderingMixin, LanguagesMixin, Responding, XsrfMixin, Sign
     def _ww_refuse_input(self, error: HTTPInputError) -> None:
         """The client sent something malformed: one line for the log, and 400 for the client."""
         status = error.code if isinstance(error, ProtocolError) else 400
-        gen_log.warning("%d %s: %s", status, self._request_summary(), str(error)[:200])
+        gen_log.warning("%d %s: %s", status, self._request_summary(), loggable(str(error)[:200]))
         if not self._finished:
             self.send_error(status)
 

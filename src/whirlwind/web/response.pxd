@@ -82,4 +82,4 @@ cpdef object begin(ResponseBase handler, object transforms, object args, object 
 cpdef object proceed(ResponseBase handler)
 @cython.locals(native=RequestStorage)
 cpdef str request_summary(ResponseBase handler)
-cdef str _loggable(object uri)
+cpdef str loggable(object text)

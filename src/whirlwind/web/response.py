@@ -544,13 +544,13 @@ def request_summary(handler: ResponseBase) -> str:
     request = handler.request
     native = handler._ww_native
     if native is not None and native is request:
-        return f"{native.method} {_loggable(native.uri)} ({native.remote_ip})"
-    return f"{request.method} {_loggable(request.uri)} ({request.remote_ip})"
+        return f"{native.method} {loggable(native.uri)} ({native.remote_ip})"
+    return f"{request.method} {loggable(request.uri)} ({request.remote_ip})"
 
 
-def _loggable(uri: str | None) -> str:
-    """A target for the log: nothing that a terminal would obey."""
-    text = uri or ""
+def loggable(text: str | None) -> str:
+    """What a client sent, for the log: no second line, and nothing that a terminal would obey."""
+    text = text or ""
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
