@@ -43,6 +43,24 @@ def test_a_file_is_short_enough_to_read(file: Path) -> None:
     assert len(file.read_text().splitlines()) <= LONGEST_FILE
 
 
+def tells_a_type(test: ast.expr) -> bool:
+    """Whether a condition only says what a type checker can not see."""
+    if isinstance(test, ast.BoolOp):
+        return all(map(tells_a_type, test.values))
+    if isinstance(test, ast.Compare):
+        return isinstance(test.ops[0], (ast.Is, ast.IsNot))
+    return isinstance(test, ast.Call) and ast.unparse(test.func) in ("isinstance", "callable")
+
+
+@pytest.mark.parametrize("file", FILES, ids=short)
+def test_no_rule_is_gone_with_the_assertions(file: Path) -> None:
+    """``python -O`` leaves assertions out: what a peer may break is checked in other ways."""
+    asserts = [
+        node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Assert)
+    ]
+    assert [ast.unparse(node) for node in asserts if not tells_a_type(node.test)] == []
+
+
 def load(name: str) -> ModuleType:
     """Import a public module, or skip the test, naming the optional package that it needs."""
     try:

@@ -13,6 +13,8 @@ import ssl
 
 import pytest
 
+from whirlwind.protocol import limits
+
 from .raw import DEADLINE, NoAnswer, RawConnection, build, wait_until
 from .server import PACKAGE, httpserver, netutil, web
 
@@ -350,6 +352,15 @@ def test_a_failed_handshake_is_one_line(serve, logs):
         connection.reader.rest()
     (line,) = logs.lines("general", logging.WARNING)
     assert line.startswith("SSL Error: [SSL: HTTP_REQUEST]")
+
+
+@pytest.mark.parametrize("said", [b"", b"\x16\x03\x01\x02\x00\x01"], ids=["nothing", "a beginning"])
+def test_a_handshake_that_does_not_come_is_given_up(serve, monkeypatch, logs, said):
+    monkeypatch.setattr(limits, "TLS_HANDSHAKE_TIMEOUT", 0.2)
+    with serve(Hello, ssl_options=CERTIFICATE).connect() as connection:
+        connection.send(said)
+        assert connection.reader.rest() == b""
+    assert logs.tracebacks() == []
 
 
 def test_a_context_that_makes_its_own_objects_keeps_them(serve):
