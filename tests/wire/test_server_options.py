@@ -215,6 +215,36 @@ def test_body_timeout_does_not_hit_the_next_request(serve):
 # --- keep-alive ---------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("how", ["in pieces", "at once"])
+def test_an_answer_that_is_not_taken_is_given_up(start, logs, how):
+    ended = []
+    piece = b"x" * 1048576
+
+    class Handler(web.RequestHandler):
+        async def get(self):
+            if how == "at once":
+                self.write(piece * 64)
+                return
+            while True:
+                self.write(piece)
+                await self.flush()
+
+        def on_connection_close(self):
+            ended.append("handler")
+
+    class Application(web.Application):
+        def on_close(self, server_conn):
+            ended.append("connection")
+
+    server = start(Application([("/", Handler)]), write_timeout=0.2)
+    with server.connect(receive_buffer=65536) as connection:
+        connection.send(build())
+        wait_until(lambda: "connection" in ended)
+    assert ("handler" in ended) == (how == "in pieces")
+    assert server.request("/", "POST").status == 405  # the server goes on
+    assert logs.tracebacks() == []
+
+
 def test_no_keep_alive(serve):
     server = serve(Tell, no_keep_alive=True)
     with server.connect() as connection:
