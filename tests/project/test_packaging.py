@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 FRAME = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE")
-KEPT = {".py", ".pxd", ".typed", ".html", ".crt", ".key"}
+KEPT = {".py", ".pxd", ".typed", ".html", ".crt", ".key", ".in"}
 # A compiler that is found and fails.
 BROKEN = shutil.which("false")
 

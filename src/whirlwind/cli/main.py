@@ -10,7 +10,7 @@ from whirlwind._version import VERSION
 from whirlwind.cli import settings
 from whirlwind.cli.errors import CommandError
 
-_DESCRIPTION: Final = "Serve an application with Whirlwind."
+_DESCRIPTION: Final = "Serve an application, show its routes, or begin a project."
 
 
 class _Parser(argparse.ArgumentParser):
@@ -49,10 +49,26 @@ def _parser(name: str) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     serve = commands.add_parser("serve", allow_abbrev=False, help="serve an application")
     settings.add_arguments(serve)
+    routes = commands.add_parser("routes", allow_abbrev=False, help="show where paths lead")
+    routes.add_argument("app", metavar="package.module:app", help="the application or its factory")
+    new = commands.add_parser("new", allow_abbrev=False, help="make a project to start from")
+    new.add_argument("folder", metavar="NAME", help="name of the project and of its folder")
     return parser
 
 
 def _run(found: argparse.Namespace) -> int:
-    from whirlwind.cli.serve import serve
+    # Imported here: complaints about the command line need none of it, and `new` little.
+    if found.command == "new":
+        from whirlwind.cli.new import new
 
-    return serve(settings.settle(vars(found), os.environ))
+        new(found.folder)
+    elif found.command == "routes":
+        from whirlwind.cli.routes import print_routes
+        from whirlwind.ioloop import run
+
+        run(print_routes(found.app))
+    else:
+        from whirlwind.cli.serve import serve
+
+        return serve(settings.settle(vars(found), os.environ))
+    return 0
