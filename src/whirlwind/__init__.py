@@ -26,17 +26,20 @@ version = API_VERSION
 version_info = API_VERSION_INFO
 
 _MODULES = (
+    "auth",
     "autoreload",
     "concurrent",
     "curl_httpclient",
     "escape",
     "gen",
+    "http1connection",
     "httpclient",
     "httpserver",
     "httputil",
     "ioloop",
     "iostream",
     "jsonlog",
+    "locale",
     "locks",
     "log",
     "netutil",
@@ -48,6 +51,7 @@ _MODULES = (
     "simple_httpclient",
     "tcpclient",
     "tcpserver",
+    "template",
     "testing",
     "util",
     "web",
@@ -56,7 +60,7 @@ _MODULES = (
 
 # Attributes too, but not among what ``from whirlwind import *`` brings: Tornado's list is the one
 # above.
-_MORE_MODULES = ("fanout", "speedups", "websocket")
+_MORE_MODULES = ("asgi", "client", "fanout", "speedups", "websocket")
 
 # The modules and nothing else: programs go through `tornado.__all__` and import what it names.
 __all__ = [*_MODULES]

@@ -6,6 +6,7 @@ What a connection is, a stream or a transport, the caller says; here is only the
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
@@ -111,6 +112,13 @@ class Connector(ABC, Generic[_T]):
 
 def _succeeded(task: asyncio.Task[Any]) -> bool:
     return task.done() and not task.cancelled() and task.exception() is None
+
+
+def plain_error(error: OSError, address: str) -> OSError:
+    """The error as the system words it, with the address: loops word it in their own ways."""
+    if error.errno is None:
+        return OSError(f"{error} ({address})")
+    return OSError(error.errno, f"{os.strerror(error.errno)} ({address})")
 
 
 def display(family: int, address: Any) -> str:

@@ -346,7 +346,9 @@ def convert_yielded(yielded: _Yieldable) -> Future[Any]:
         task = asyncio.ensure_future(yielded, loop=io_loop.asyncio_loop)
         io_loop._keep(task)
         return task
-    raise BadYieldError(f"yielded unknown object {yielded!r}")
+    raise BadYieldError(
+        f"yielded unknown object {yielded!r}: not an awaitable, nor a list or dict of them"
+    )
 
 
 def multi(

@@ -224,10 +224,18 @@ class IOLoop(Configurable):
         :arg timeout: seconds after which the work is cancelled.
         :returns: the result.
         :raises TimeoutError: the time is over.
-        :raises RuntimeError: somebody else stopped the loop first.
+        :raises RuntimeError: a loop is running here already, or somebody else stopped this one
+            first.
         """
         from whirlwind.gen import convert_yielded
 
+        if not callable(func):
+            raise TypeError(f"run_sync needs a function that it calls, not {func!r}")
+        # Now: what start() refuses would be left on a loop, to stop it when it comes to it.
+        if running_loop() is not None:
+            raise RuntimeError(
+                "run_sync() was called where a loop is running: in a coroutine, await instead"
+            )
         outcome: Future[Any] | None = None
         timed_out = False
 
@@ -446,6 +454,8 @@ class PeriodicCallback:
         callback_time: datetime.timedelta | float,
         jitter: float = 0,
     ) -> None:
+        if not callable(callback):
+            raise TypeError(f"PeriodicCallback needs a callable, not {callback!r}")
         self.callback = callback
         if isinstance(callback_time, datetime.timedelta):
             self.callback_time: float = callback_time / datetime.timedelta(milliseconds=1)

@@ -12,9 +12,10 @@ import socket
 import ssl
 import stat
 import warnings
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, cast
 
+from whirlwind._connector import display, plain_error
 from whirlwind.concurrent import Future, dummy_executor, run_on_executor
 from whirlwind.ioloop import IOLoop
 from whirlwind.log import app_log
@@ -77,7 +78,10 @@ def bind_sockets(
         family = socket.AF_INET
     if flags is None:
         flags = socket.AI_PASSIVE
-    found = socket.getaddrinfo(address or None, port, family, socket.SOCK_STREAM, 0, flags)
+    if isinstance(port, int) and not 0 <= port <= 65535:  # which getaddrinfo cuts to 16 bits
+        raise ValueError(f"port must be 0 to 65535, not {port}")
+    with naming_host(address):
+        found = socket.getaddrinfo(address or None, port, family, socket.SOCK_STREAM, 0, flags)
     # A name with several entries in the hosts file yields duplicates; sorted, IPv4 binds first.
     targets = sorted({(entry[0], entry[1], entry[2], entry[4]) for entry in found}, key=repr)
     targets.sort(key=lambda target: target[0])
@@ -89,7 +93,7 @@ def bind_sockets(
             if chosen_port:
                 sockaddr = (sockaddr[0], chosen_port, *sockaddr[2:])
             try:
-                sock = _listening_socket(af, kind, proto, sockaddr, reuse_port)
+                sock = _listening_socket(af, kind, proto, sockaddr, reuse_port, backlog)
             except OSError as error:
                 # The resolver names families this kernel does not speak, or ::1 on a machine
                 # whose loopback has no IPv6: the other addresses still serve.
@@ -100,7 +104,6 @@ def bind_sockets(
                 skipped = error
                 continue
             sockets.append(sock)
-            sock.listen(backlog)
             if port == 0 and not chosen_port:
                 chosen_port = sock.getsockname()[1]
     except BaseException:
@@ -113,7 +116,7 @@ def bind_sockets(
 
 
 def _listening_socket(
-    family: int, kind: int, proto: int, sockaddr: Any, reuse_port: bool
+    family: int, kind: int, proto: int, sockaddr: Any, reuse_port: bool, backlog: int
 ) -> socket.socket:
     sock = socket.socket(family, kind, proto)
     try:
@@ -127,6 +130,10 @@ def _listening_socket(
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.setblocking(False)
         sock.bind(sockaddr)
+        sock.listen(backlog)
+    except OSError as error:
+        sock.close()
+        raise plain_error(error, display(family, sockaddr)) from None
     except BaseException:
         sock.close()
         raise
@@ -165,6 +172,9 @@ if hasattr(socket, "AF_UNIX"):
             if not abstract:
                 os.chmod(file, mode)
             sock.listen(backlog)
+        except OSError as error:
+            sock.close()
+            raise plain_error(error, repr(file)) from None
         except BaseException:
             sock.close()
             raise
@@ -411,6 +421,17 @@ _SSL_OPTION_NAMES = frozenset(
 
 
 @contextlib.contextmanager
+def naming_host(host: str | None) -> Iterator[None]:
+    """Have the errors of ``getaddrinfo`` say which name they are about."""
+    try:
+        yield
+    except socket.gaierror as error:
+        if not host or host in str(error):
+            raise
+        raise socket.gaierror(error.errno, f"{error.strerror}: {host}") from None
+
+
+@contextlib.contextmanager
 def naming_files(*files: str | None) -> Iterator[None]:
     """Have the errors of ``ssl`` say which files they are about: by itself it does not."""
     try:
@@ -443,6 +464,10 @@ def ssl_options_to_context(
     """
     if isinstance(ssl_options, ssl.SSLContext):
         return ssl_options
+    if not isinstance(ssl_options, Mapping):
+        raise TypeError(
+            f"ssl_options must be an ssl.SSLContext or a dict, not {type(ssl_options).__name__}"
+        )
     unknown = set(ssl_options) - _SSL_OPTION_NAMES
     if unknown:
         raise ValueError(

@@ -8,9 +8,9 @@ import socket
 import ssl
 from typing import Any
 
-from whirlwind._connector import Connector
-from whirlwind.iostream import IOStream
-from whirlwind.netutil import Resolver
+from whirlwind._connector import Connector, display, plain_error
+from whirlwind.iostream import IOStream, StreamClosedError
+from whirlwind.netutil import Resolver, naming_host
 
 __all__ = ["TCPClient"]
 
@@ -84,7 +84,8 @@ class TCPClient:
         ssl_options: dict[str, Any] | ssl.SSLContext | None,
     ) -> IOStream:
         attempt.phase = f"while resolving {host}"
-        addresses = await self.resolver.resolve(host, port, af)
+        with naming_host(host):
+            addresses = await self.resolver.resolve(host, port, af)
         if not addresses:
             raise OSError(f"{host} has no address")
         stream = await attempt.connect(addresses)
@@ -110,6 +111,10 @@ class _StreamConnector(Connector[IOStream]):
             raise
         try:
             return await stream.connect(address)
+        except StreamClosedError as error:
+            if isinstance(error.real_error, OSError):
+                error.real_error = plain_error(error.real_error, display(sock.family, address))
+            raise
         except BaseException:
             stream.close()
             raise

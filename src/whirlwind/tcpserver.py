@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from whirlwind import process
 from whirlwind.gen import convert_yielded
@@ -15,6 +16,9 @@ from whirlwind.iostream import IOStream, SSLIOStream
 from whirlwind.log import app_log
 from whirlwind.netutil import add_accept_handler, bind_sockets, ssl_wrap_socket
 from whirlwind.protocol.limits import LISTEN_BACKLOG
+
+if TYPE_CHECKING:
+    from whirlwind.concurrent import Future
 
 __all__ = ["TCPServer"]
 
@@ -48,6 +52,10 @@ class TCPServer:
         self._started = False
         self._stopped = False
         # Found out now, or else with the first client, far from the mistake.
+        if ssl_options is not None and not isinstance(ssl_options, dict | ssl.SSLContext):
+            raise TypeError(
+                f"ssl_options must be an ssl.SSLContext or a dict, not {type(ssl_options).__name__}"
+            )
         if isinstance(ssl_options, dict):
             if "certfile" not in ssl_options:
                 raise KeyError('missing key "certfile" in ssl_options')
@@ -136,12 +144,14 @@ class TCPServer:
 
         :arg stream: the connection; a TLS handshake may still be under way.
         :arg address: the peer's address, for TCP ``(host, port)`` or, for IPv6, a longer tuple.
-        :returns: None, or an awaitable whose exception is logged.
+        :returns: None, or an awaitable. What it raises is logged and closes the stream.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not define handle_stream()")
+        raise NotImplementedError(
+            f"{type(self).__name__} must define handle_stream(self, stream, address)"
+        )
 
     def _handle_connection(self, connection: socket.socket, address: Any) -> None:
-        stream: IOStream
+        stream: IOStream | None = None
         try:
             if self.ssl_options is not None:
                 try:
@@ -171,7 +181,17 @@ class TCPServer:
             outcome = self.handle_stream(stream, address)
             if outcome is not None:
                 IOLoop.current().add_future(
-                    convert_yielded(outcome), lambda future: future.result()
+                    convert_yielded(outcome), functools.partial(_served, stream)
                 )
         except Exception:
             app_log.error("Error in connection callback", exc_info=True)
+            (connection if stream is None else stream).close()
+
+
+def _served(stream: IOStream, future: Future[Any]) -> None:
+    try:
+        future.result()
+    except BaseException:
+        # The peer of a program that has given up must not wait for what never comes.
+        stream.close()
+        raise

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import ssl
 from typing import TYPE_CHECKING, Any
 
-from whirlwind._connector import Address, Connector, display
+from whirlwind._connector import Address, Connector, display, plain_error
 from whirlwind.client import tls
 from whirlwind.client.proxy import Proxy, Tunnel, connect_by_socks
 from whirlwind.log import gen_log
-from whirlwind.netutil import _client_ssl_defaults, is_valid_ip
+from whirlwind.netutil import _client_ssl_defaults, is_valid_ip, naming_host
 from whirlwind.protocol.limits import TLS_SHUTDOWN_TIMEOUT
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class Dial(Connector[socket.socket]):
             await self._loop.sock_connect(sock, address)
         except OSError as error:
             sock.close()
-            raise _plain(error, display(sock.family, address)) from None
+            raise plain_error(error, display(sock.family, address)) from None
         except BaseException:
             sock.close()
             raise
@@ -130,12 +129,8 @@ class Dial(Connector[socket.socket]):
     async def _resolve(self, host: str, port: int) -> list[Address]:
         self.step = "resolve"
         self.phase = f"while resolving {host}"
-        try:
+        with naming_host(host):
             addresses = await self._call.engine.resolver.resolve(host, port, self._family)
-        except socket.gaierror as error:
-            if host in str(error):
-                raise
-            raise socket.gaierror(error.errno, f"{error.strerror}: {host}") from None
         if not addresses:
             raise OSError(f"{host} has no address")
         return addresses
@@ -185,10 +180,3 @@ class Dial(Connector[socket.socket]):
             if protocol.transport is None and sock.fileno() != -1:
                 sock.close()
             raise
-
-
-def _plain(error: OSError, address: str) -> OSError:
-    """The error as the system words it, with the address: loops word it in their own ways."""
-    if error.errno is None:
-        return error
-    return OSError(error.errno, f"{os.strerror(error.errno)} ({address})")

@@ -16,6 +16,10 @@ class StreamClosedError(OSError):
         super().__init__("Stream is closed")
         self.real_error = real_error
 
+    def __str__(self) -> str:
+        text = super().__str__()
+        return text if self.real_error is None else f"{text}: {self.real_error}"
+
 
 class UnsatisfiableReadError(Exception):
     """What was to be read did not come within ``max_bytes``. The stream is closed with it."""
