@@ -124,7 +124,9 @@ class TestRulers:
         with pytest.raises(SystemExit, match=r"wrk is not installed: apt-get install wrk"):
             compare.prepare()
 
-    @pytest.mark.parametrize("script", ["compare", "faults", "idle", "micro", "run", "streams"])
+    @pytest.mark.parametrize(
+        "script", ["compare", "faults", "idle", "micro", "run", "streams", "vanish"]
+    )
     def test_a_ruler_explains_itself(self, script: str) -> None:
         command = [sys.executable, f"bench/{script}.py", "--help"]
         told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

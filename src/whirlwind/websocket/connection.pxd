@@ -41,6 +41,7 @@ cdef class WebSocketConnection(FrameSender):
     cdef double _ping_timeout
     cdef object __weakref__
 
+    cdef object _watch_unsent(self)
     cpdef object _advance(self)
     @cython.locals(parser=FrameParser, event=int, count=int)
     cdef object _handle_events(self)

@@ -157,6 +157,8 @@ class WebSocketConnection(FrameSender):
             return
         self.parser.receive(data)
         if self._waiting is not None or self._resume_due:
+            # The pong may be among what waits to be looked at.
+            self._pong_by = 0.0
             if self.parser.buffered() > _MAX_UNREAD:
                 self._pause_reading()
             return
@@ -166,9 +168,15 @@ class WebSocketConnection(FrameSender):
     def eof_received(self) -> bool:
         """The peer will send no more; what it has sent is still handled."""
         self._eof = True
-        if self._ended or self.tls_object() is not None:
-            return False
-        return self.parser.buffered() > 0 and (self._waiting is not None or self._resume_due)
+        if (
+            not self._ended
+            and self.parser.buffered()
+            and (self._waiting is not None or self._resume_due)
+            and self.tls_object() is None
+        ):
+            return True
+        self._watch_unsent()
+        return False
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone, whoever ended it; what it has brought is still handled."""
@@ -200,13 +208,15 @@ class WebSocketConnection(FrameSender):
     def pause_writing(self) -> None:
         """The transport's buffer is over its high-water mark."""
         self.block()
-        self.write_deadline = self.hub.now() + self.hub.write_timeout
-        self._unsent = self.transport.get_write_buffer_size()
+        self.write_deadline = 0.0
+        self._watch_unsent()
 
     def resume_writing(self) -> None:
         """The transport's buffer is below its low-water mark."""
         self.write_deadline = 0.0
         self.unblock()
+        if self.transport.is_closing():
+            self._watch_unsent()
         if self._late_pong is not None and not self.close_sent:
             self.send(self.encode(frames.PONG_FRAME, self._late_pong))
         self._late_pong = None
@@ -214,6 +224,14 @@ class WebSocketConnection(FrameSender):
             self.queue.drain()
         if not self._ended and (self.parser.buffered() or not self._reading):
             self._resume_soon()
+
+    def _watch_unsent(self) -> None:
+        """A peer that never takes what is left to send must not stay for ever."""
+        left = self.transport.get_write_buffer_size()
+        if left and not self.write_deadline:
+            self.write_deadline = self.hub.now() + self.hub.write_timeout
+            self._unsent = left
+            self.hub.reaper_needed()
 
     # --- what the peer sent ---------------------------------------------------------------------
 
@@ -356,7 +374,7 @@ class WebSocketConnection(FrameSender):
 
     def _handler_failed(self, error: BaseException) -> None:
         """A hook raised: log it, and tell the peer that it is not its fault (RFC 6455: 1011)."""
-        if self.closed and isinstance(error, WebSocketClosedError):
+        if isinstance(error, WebSocketClosedError) and self.is_gone():
             return  # a coroutine that wrote to a peer that has left meanwhile
         self._log_exception(error)
         self._break_off(1011, "internal error")
@@ -525,7 +543,7 @@ class WebSocketConnection(FrameSender):
             self._next_ping = now + self._ping_interval
             if not self._blocked:  # else `write_deadline` watches the peer
                 self.send(self.encode(frames.PING_FRAME, b""))
-                if self._ping_timeout and not self._pong_by:
+                if self._ping_timeout and not self._pong_by and self._reading:
                     self._pong_by = now + self._ping_timeout
         if self._rest_at and now >= self._rest_at:
             busy = self.deflater is not None and self.deflater.rest()
@@ -537,6 +555,7 @@ class WebSocketConnection(FrameSender):
     def _pause_reading(self) -> None:
         if self._reading and not self.closed:
             self._reading = False
+            self._pong_by = 0.0  # it could not be heard
             self.transport.pause_reading()
 
     def _resume_reading(self) -> None:
