@@ -13,6 +13,7 @@ from whirlwind.client.stream import StreamContext
 from whirlwind.httpclient import AsyncHTTPClient, HTTPError, HTTPRequest, HTTPResponse, main
 from whirlwind.httpclient.client import Fetch
 from whirlwind.httpclient.request import _RequestProxy
+from whirlwind.httputil import HTTPHeaders
 from whirlwind.netutil import OverrideResolver, Resolver
 from whirlwind.protocol import limits
 from whirlwind.tcpclient import TCPClient
@@ -154,6 +155,8 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             request = HTTPRequest(url=request, **kwargs)
         elif kwargs:
             raise ValueError("kwargs can't be used if request is an HTTPRequest object")
+        if request._headers is not None:
+            request.headers = HTTPHeaders(request._headers)
         proxied = cast("HTTPRequest", _RequestProxy(request, self.defaults))
         return StreamContext(self._make_call, proxied, raise_error)
 

@@ -76,6 +76,10 @@ class SocksProxy:
         self.asked: list[tuple[int, str, int]] = []
         self.refusal = 0
 
+    def admits(self, host: str) -> bool:
+        """Whether a host can be reached."""
+        return True
+
     async def __aenter__(self) -> SocksProxy:
         self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port: int = self.server.sockets[0].getsockname()[1]
@@ -123,6 +127,7 @@ class SocksProxy:
             host = (await reader.readexactly(size)).decode()
         (port,) = struct.unpack("!H", await reader.readexactly(2))
         self.asked.append((kind, host, port))
-        writer.write(bytes([5, self.refusal, 0, 1, 127, 0, 0, 1, 0, 0]))
-        if not self.refusal:
+        refusal = self.refusal or (0 if self.admits(host) else 4)
+        writer.write(bytes([5, refusal, 0, 1, 127, 0, 0, 1, 0, 0]))
+        if not refusal:
             await splice(reader, writer, host, port)

@@ -150,6 +150,7 @@ class Client(SimpleAsyncHTTPClient):
         _check("timeouts", timeouts, Timeouts, "such as Timeouts(total=30)")
         _check("cookies", cookies, CookieJar, "of http.cookiejar")
         self.retry = retry
+        self._repeating: set[Attempts] = set()
         self._settings = _Settings(
             timeouts=Timeouts() if timeouts is None else timeouts,
             offered=codings.available() if accept_codings is None else tuple(accept_codings),
@@ -176,10 +177,19 @@ class Client(SimpleAsyncHTTPClient):
     async def aclose(self) -> None:
         """Give up what is under way, close every connection, and wait until they are closed."""
         engine = self._engine
+        self.close()
         for call in [*engine.queue, *engine.active]:
             call.give_up()
-        self.close()
         await engine.closed_connections()
+
+    def close(self) -> None:
+        """Close the connections; those that are in use when their request is over.
+
+        What waits to be made again ends as it last did.
+        """
+        super().close()
+        for attempts in list(self._repeating):
+            attempts.give_up()
 
     def fetch(
         self, request: str | HTTPRequest, raise_error: bool = True, **kwargs: Any
@@ -208,7 +218,14 @@ class Client(SimpleAsyncHTTPClient):
             call.submit()
             return call.give_up
 
-        attempts = Attempts(self._engine, policy, begin, callback, lambda: calls[-1].was_delivered)
+        attempts = Attempts(
+            self._engine,
+            policy,
+            begin,
+            callback,
+            lambda: calls[-1].was_delivered,
+            self._repeating,
+        )
         on_cancel(callback, attempts.give_up)
         attempts.next()
 

@@ -43,7 +43,6 @@ cdef class Call(Receiver):
     cdef double _started
     cdef double _started_wall
     cdef double _first_byte
-    cdef object _context
 
     @cython.locals(now=double, engine=Desk)
     cpdef object submit(self, object sink=*, object on_head=*)

@@ -81,7 +81,6 @@ class Call(Receiver):
     _started: float
     _started_wall: float
     _first_byte: float
-    _context: contextvars.Context | None
 
     def __init__(
         self, engine: Engine, request: HTTPRequest, callback: Callable[[HTTPResponse], None]
@@ -122,7 +121,7 @@ class Call(Receiver):
         self._header_callback = raw.header_callback or default("header_callback")
         if self._sink is not None or self._header_callback is not None or self.deferred:
             # What the program hears of this call, it hears in the context that it called from.
-            self._context = contextvars.copy_context()
+            self.context = contextvars.copy_context()
         engine = self.engine
         if engine.admit(self):
             self._ends = now + self.request_timeout
@@ -268,7 +267,7 @@ class Call(Receiver):
             return
         assert self._framing is not None
         self._production = Production(self._producer, self._framing, connection, self._produced)
-        self._production.start(self.engine.loop, self._context)
+        self._production.start(self.engine.loop, self.context)
 
     def _produced(self, error: Exception | None) -> None:
         self._production = None
@@ -339,7 +338,7 @@ class Call(Receiver):
         lines = [f"{head.version} {head.status} {head.reason}\r\n"]
         lines += [f"{name}: {value}\r\n" for name, value in headers.get_all()]
         lines.append("\r\n")
-        context = self._context
+        context = self.context
         assert context is not None
         self.was_delivered = head.status >= 200
         for line in lines:
@@ -371,7 +370,7 @@ class Call(Receiver):
                 self._skip_body()
         elif self._sink is not None:
             self.was_delivered = True
-            context = self._context
+            context = self.context
             assert context is not None
             result = context.run(self._sink, chunk)
             if result is not None and inspect.isawaitable(result):
@@ -529,5 +528,4 @@ start_values(
     _started=0.0,
     _started_wall=0.0,
     _first_byte=0.0,
-    _context=None,
 )

@@ -24,6 +24,7 @@ cdef class ClientConnection:
     cdef bint _head_done
     cdef bint _delivered
     cdef bint _waiting
+    cdef object _busy
     cdef bint _reading
     cdef bint _eof
     cdef bint _blocked

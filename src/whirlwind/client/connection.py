@@ -63,6 +63,8 @@ class ClientConnection:
         self._head_done = False
         self._delivered = False
         self._waiting = False
+        #: What the call has to wait for before it takes more.
+        self._busy: asyncio.Task[None] | None = None
         self._reading = True
         self._eof = False
         self._blocked = False
@@ -249,11 +251,15 @@ class ClientConnection:
         self._pause_reading()
         if call.watched:
             call.rest()
-        task = asyncio.ensure_future(_await(waiting), loop=self.engine.loop)
+        # Not wrapped without need: the wrapper may be cancelled before it begins, and a coroutine
+        # in it would complain that it was never awaited.
+        coroutine = waiting if asyncio.iscoroutine(waiting) else _await(waiting)
+        self._busy = task = self.engine.loop.create_task(coroutine, context=call.context)
         task.add_done_callback(lambda done: self._ready(call, done))
 
     def _ready(self, call: Receiver, task: asyncio.Task[None]) -> None:
         self._waiting = False
+        self._busy = None
         error = None if task.cancelled() else task.exception()
         if self.call is not call:
             return  # it was given up meanwhile
@@ -343,6 +349,10 @@ class ClientConnection:
 
     def close(self) -> None:
         """Close in good order. No call may be here."""
+        if self.transport is not None and self.left_to_send():
+            # Of a request that has been answered already: its server may never read the rest.
+            self.abort()
+            return
         self.engine.forget(self)
         self.parser.close()
         if self.transport is not None and not self.closed:
@@ -351,6 +361,9 @@ class ClientConnection:
     def abort(self) -> None:
         """Close at once; who waits for what is lost learns of it from somebody else."""
         self.call = None
+        busy, self._busy = self._busy, None
+        if busy is not None:
+            busy.cancel()
         self.engine.forget(self)
         self.parser.close()
         if self.transport is not None and not self.closed:

@@ -76,13 +76,13 @@ class Dial(Connector[socket.socket]):
 
     async def _reach_by_socks(self, proxy: Proxy) -> socket.socket:
         origin = self._call.origin
-        addresses = await self._resolve(proxy.host, proxy.port)
-        host = origin.host
-        if proxy.scheme == "socks5" and not is_valid_ip(host):
-            host = (await self._resolve(host, origin.port))[0][1][0]
+        proxy_hosts = [at[0] for _, at in await self._resolve(proxy.host, proxy.port)]
+        hosts = [origin.host]
+        if proxy.scheme == "socks5" and not is_valid_ip(origin.host):
+            hosts = [at[0] for _, at in await self._resolve(origin.host, origin.port)]
         self.step = "proxy"
         self.phase = f"while connecting to {origin.host}:{origin.port} through a proxy"
-        return await connect_by_socks(proxy, addresses[0][1][0], host, origin.port, self.source_ip)
+        return await connect_by_socks(proxy, proxy_hosts, hosts, origin.port, self.source_ip)
 
     async def _connect_by_http(
         self, proxy: Proxy, connection: ClientConnection, origin_context: ssl.SSLContext | None
@@ -95,7 +95,9 @@ class Dial(Connector[socket.socket]):
         if not (origin.tls or self._call.tunnels):
             await self._start(connection, sock, context, proxy.host, proxy.port)
             return
-        host = f"[{origin.host}]" if ":" in origin.host else origin.host
+        host = origin.host.partition("%")[0]
+        if ":" in host:
+            host = f"[{host}]"
         authorization = self._call.proxy_authorization()
         fields = "" if authorization is None else f"Proxy-Authorization: {authorization}\r\n"
         tunnel = Tunnel(self._loop, f"{host}:{origin.port}", fields)
@@ -119,6 +121,7 @@ class Dial(Connector[socket.socket]):
                 ssl_shutdown_timeout=TLS_SHUTDOWN_TIMEOUT,
             )
         except BaseException as error:
+            tunnel.opened.cancel()
             if tunnel.transport is not None:
                 tunnel.transport.abort()
             if isinstance(error, ssl.SSLError):

@@ -14,6 +14,7 @@ from whirlwind.escape import to_unicode
 from whirlwind.httpclient.request import HTTPRequest, _RequestProxy
 from whirlwind.httputil import HTTPHeaders
 from whirlwind.protocol.errors import HTTPOutputError
+from whirlwind.protocol.headers import is_sendable
 from whirlwind.protocol.sending import Framing
 
 if TYPE_CHECKING:
@@ -209,6 +210,8 @@ class Outgoing:
             interface,
             ipv6,
             self.proxy,
+            # Whoever opened a tunnel is known to the proxy for all that goes through it.
+            None if self.proxy is None else self.proxy_authorization(),
             setting("validate_cert"),
             *identity,
         )
@@ -250,6 +253,11 @@ class Outgoing:
         if self.proxy is not None and not self.proxy.is_socks:
             if self.origin.tls or self.tunnels:
                 # What is for the proxy goes to the proxy, with CONNECT, and no further.
+                authorization = self.proxy_authorization()
+                if authorization is not None and not is_sendable(authorization):
+                    raise ValueError(
+                        f"Illegal characters in Proxy-Authorization: {authorization!r}"
+                    )
                 ours["Proxy-Authorization"] = None
             else:
                 target = f"http://{self.origin.field}{target}"

@@ -8,6 +8,7 @@ from types import AsyncGeneratorType
 from typing import TYPE_CHECKING, Any, cast
 
 from whirlwind import gen
+from whirlwind.client.errors import HTTPStreamClosedError
 from whirlwind.protocol.errors import HTTPOutputError
 
 if TYPE_CHECKING:
@@ -72,6 +73,9 @@ class Production:
             if result is not None:
                 await gen.convert_yielded(result)
             last = self._framing.end()
+        except asyncio.CancelledError:
+            # By `stop`; or what the producer waited for was, which ends the request as well.
+            failure = HTTPStreamClosedError("The body_producer was cancelled")
         except Exception as error:
             failure = error
         ended, self._ended = self._ended, None

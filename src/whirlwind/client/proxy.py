@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     from whirlwind.client.urls import Origin
 
+# RFC 1928 section 6: network unreachable, host unreachable, connection refused.
+_UNREACHED: Final = frozenset((3, 4, 5))
+# The library has 60 seconds of its own; the call has a deadline already.
+_NO_LIMIT: Final = 1e6
 _PORTS: Final = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
 
@@ -129,11 +133,13 @@ class Tunnel(asyncio.Protocol):
 
 
 async def connect_by_socks(
-    proxy: Proxy, proxy_host: str, host: str, port: int, source_ip: str | None
+    proxy: Proxy, proxy_hosts: list[str], hosts: list[str], port: int, source_ip: str | None
 ) -> socket.socket:
-    """Connect to ``host`` and ``port`` through a SOCKS5 proxy.
+    """Connect through a SOCKS5 proxy.
 
-    :arg proxy_host: the address of the proxy, or its name.
+    :arg proxy_hosts: the addresses of the proxy, tried until one answers.
+    :arg hosts: the addresses to connect to, or a name alone; tried until the proxy reaches one.
+    :arg port: where to connect to there.
     :arg source_ip: the local address to connect from.
     :raises HTTPProxyError: the proxy does not do it.
     :raises RuntimeError: the library that speaks SOCKS is not installed.
@@ -145,17 +151,32 @@ async def connect_by_socks(
         raise RuntimeError(
             "SOCKS proxies need python-socks: pip install 'whirlwind[socks]'"
         ) from None
-    dialer = kind(
-        socks.ProxyType.SOCKS5,
-        proxy_host,
-        proxy.port,
-        proxy.username,
-        proxy.password if proxy.username is not None else None,
-        rdns=proxy.scheme == "socks5h",
-    )
-    options = {} if source_ip is None else {"local_addr": (source_ip, 0)}
-    try:
-        connected: socket.socket = await dialer.connect(host, port, **options)
-    except (socks.ProxyError, socks.ProxyConnectionError, socks.ProxyTimeoutError) as error:
-        raise HTTPProxyError(f"The SOCKS proxy failed: {error}") from error
-    return connected
+    options: dict[str, Any] = {"timeout": _NO_LIMIT}
+    if source_ip is not None:
+        options["local_addr"] = (source_ip, 0)
+    password = proxy.password if proxy.username is not None else None
+    failure: Exception | None = None
+    for proxy_host in proxy_hosts:
+        dialer = kind(
+            socks.ProxyType.SOCKS5,
+            proxy_host,
+            proxy.port,
+            proxy.username,
+            password,
+            rdns=proxy.scheme == "socks5h",
+        )
+        for host in hosts:
+            try:
+                connected: socket.socket = await dialer.connect(host, port, **options)
+            except socks.ProxyConnectionError as error:
+                failure = error
+                break
+            except socks.ProxyError as error:
+                failure = error
+                if error.error_code not in _UNREACHED:
+                    raise HTTPProxyError(f"The SOCKS proxy failed: {error}") from error
+            else:
+                return connected
+        else:
+            break  # the proxy answers, and reaches none of them
+    raise HTTPProxyError(f"The SOCKS proxy failed: {failure}") from failure

@@ -6,6 +6,7 @@ cdef class Receiver(Outgoing):
     cdef public list pieces
     cdef public bint watched
     cdef public long long max_body_size
+    cdef public object context
 
     cpdef object interim_received(self, ResponseHead head)
     cpdef object upgraded(self, ResponseHead head, object connection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +21,13 @@ class Receiver(Outgoing):
         where it goes through `body_received`.
     :ivar watched: bool, whether `heard`, `blocked`, `wrote` and `rest` are to be called.
     :ivar max_body_size: int, bytes of the response's body.
+    :ivar context: ``contextvars.Context`` for what the program hears of it.
     """
 
     pieces: list[bytes] | None
     watched: bool
     max_body_size: int
+    context: contextvars.Context | None
 
     def interim_received(self, head: ResponseHead) -> None:
         """A 1xx response: another will follow."""
@@ -91,4 +94,4 @@ class Receiver(Outgoing):
         raise RuntimeError("a receiver alone ends nothing")
 
 
-start_values(Receiver, pieces=None, watched=False, max_body_size=0)
+start_values(Receiver, pieces=None, watched=False, max_body_size=0, context=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from typing import Any, Final
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit
 
 from whirlwind.client import urls
 from whirlwind.httpclient.request import HTTPRequest, _RequestProxy
@@ -36,10 +36,16 @@ def next_request(
     :arg location: the value of the Location field.
     :raises ValueError: the location is not an http or https URL.
     """
-    target = urljoin(url, _as_text(location))
+    location = _as_text(location)
+    relative = not location.startswith("//") and not urlsplit(location).netloc
+    # urljoin does not know the schemes for unix sockets.
+    scheme, at, rest = url.partition("+unix:")
+    target = urljoin(f"{scheme}:{rest}" if at else url, location)
     if not target.lower().startswith(("http:", "https:")):
         # Also so that a server cannot send us to a unix socket.
         raise ValueError(f"Unsupported url scheme: {target}")
+    if at and relative:
+        target = target.replace(":", at, 1)
     new = copy.copy(request)
     new.headers = HTTPHeaders(request.headers)
     new.headers.pop("Host", None)
@@ -53,12 +59,12 @@ def next_request(
         new.expect_100_continue = False
         for name in _OF_THE_BODY:
             new.headers.pop(name, None)
-    if not location.startswith("//") and not urlsplit(location).netloc:
+    if relative:
         # Relative: what the URL itself says about the user stays in it.
         return _RequestProxy(new, defaults)
     old_origin, _, credentials = urls.parse(url)
     new_origin = urls.parse(target)[0]
-    new.url = _without_user(target)
+    new.url = urls.without_user(target)
     if old_origin.name != new_origin.name:
         for name in SECRETS:
             new.headers.pop(name, None)
@@ -76,9 +82,3 @@ def _as_text(location: str) -> str:
         return location.encode("latin-1").decode("utf-8")
     except UnicodeDecodeError:
         return location
-
-
-def _without_user(url: str) -> str:
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=host)) if host != parts.netloc else url

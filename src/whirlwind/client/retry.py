@@ -65,9 +65,9 @@ class Retry:
         error = response.error
         if error is None or response._error_is_response_code:
             return response.code in self.statuses
-        return isinstance(
-            error, HTTPTimeoutError | HTTPStreamClosedError | HTTPProxyError | ConnectionError
-        )
+        if isinstance(error, HTTPProxyError):
+            return error.proxy_status is None or error.proxy_status in self.statuses
+        return isinstance(error, HTTPTimeoutError | HTTPStreamClosedError | ConnectionError)
 
 
 def _retry_after(response: HTTPResponse) -> float | None:
@@ -78,10 +78,10 @@ def _retry_after(response: HTTPResponse) -> float | None:
     if value.isascii() and value.isdigit() and len(value) < 10:
         return float(value)
     try:
-        when = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, when.timestamp() - time.time())
+        when = email.utils.parsedate_to_datetime(value).timestamp()
+    except (ValueError, OverflowError):
+        return None  # nor is a date one that no clock here can hold
+    return max(0.0, when - time.time())
 
 
 class Attempts:
@@ -90,6 +90,7 @@ class Attempts:
     :arg begin: makes an attempt: called with the callback for its response, it returns how to give
         it up.
     :arg was_heard: tells whether a callback of the program has had something of a response.
+    :arg waiting: holds this object while it waits for the next attempt.
     """
 
     def __init__(
@@ -99,12 +100,14 @@ class Attempts:
         begin: Callable[[Callable[[HTTPResponse], None]], Callable[[], None]],
         callback: Callable[[HTTPResponse], None],
         was_heard: Callable[[], bool],
+        waiting: set[Attempts],
     ) -> None:
         self._engine = engine
         self._policy = policy
         self._begin = begin
         self._callback = callback
         self._was_heard = was_heard
+        self._waiting = waiting
         self._count = 0
         self._given_up = False
         self._timer: Any = None
@@ -112,7 +115,6 @@ class Attempts:
 
     def next(self) -> None:
         """Make the next attempt."""
-        self._timer = None
         self._count += 1
         self._give_up_attempt = self._begin(self._ended)
 
@@ -129,7 +131,19 @@ class Attempts:
             self._callback(response)
             return
         self._last = response
-        self._timer = self._engine.loop.call_later(wait, self.next)
+        self._timer = self._engine.loop.call_later(wait, self._again)
+        self._waiting.add(self)
+
+    def _again(self) -> None:
+        self._timer = None
+        self._waiting.discard(self)
+        try:
+            self.next()
+        except Exception as error:
+            # A trace is the program's as well, and may not let itself be made.
+            self._last.error = error
+            self._last._error_is_response_code = False
+            self._callback(self._last)
 
     def give_up(self) -> None:
         """Nobody wants the response any more."""
@@ -137,6 +151,7 @@ class Attempts:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+            self._waiting.discard(self)
             self._callback(self._last)
         else:
             self._give_up_attempt()

@@ -147,20 +147,31 @@ class StreamedResponse(HTTPResponse):
         :arg max_size: bytes of one line (1 MiB).
         :raises HTTPStreamClosedError: a line is longer; the connection is closed.
         """
-        rest = b""
+        # Joined when the line is whole: one in many pieces must not cost their square.
+        pieces: list[bytes] = []
+        size = 0
         async for chunk in self:
-            # Only what is new is searched: a line in many pieces must not cost their square.
-            if b"\n" not in chunk:
-                rest += chunk
-            else:
-                *whole, rest = (rest + chunk).split(b"\n")
-                for line in whole:
-                    yield line.removesuffix(b"\r")
-            if len(rest) > max_size:
-                self.close()
-                raise HTTPStreamClosedError(f"A line is longer than {max_size} bytes")
-        if rest:
-            yield rest
+            *ends, rest = chunk.split(b"\n")
+            for end in ends:
+                pieces.append(end)
+                line = b"".join(pieces).removesuffix(b"\r")
+                pieces.clear()
+                size = 0
+                self._check_line(len(line), max_size)
+                yield line
+            if rest:
+                pieces.append(rest)
+                size += len(rest)
+                self._check_line(size - rest.endswith(b"\r"), max_size)
+        if pieces:
+            line = b"".join(pieces)
+            self._check_line(len(line), max_size)
+            yield line
+
+    def _check_line(self, size: int, max_size: int) -> None:
+        if size > max_size:
+            self.close()
+            raise HTTPStreamClosedError(f"A line is longer than {max_size} bytes")
 
     def close(self) -> None:
         """Take no more; if the body has not ended, its connection is closed."""

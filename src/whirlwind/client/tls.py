@@ -76,7 +76,7 @@ def identity(
     if ssl_options is not None:
         items = tuple(sorted((str(name), repr(value)) for name, value in ssl_options.items()))
         files = [ssl_options.get(name) for name in ("ca_certs", "keyfile", "certfile")]
-    return (items, *[_stamp(file) for file in files if file])
+    return (items, *[file and _stamp(file) for file in files])
 
 
 def _stamp(file: str) -> tuple[Any, ...]:

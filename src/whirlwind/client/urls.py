@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import socket
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from whirlwind.protocol.limits import MAX_ORIGINS
 
@@ -105,6 +106,12 @@ def _parse_uncommon(url: str) -> _Parsed:
 def _make_origin(scheme: str, host: str, port: int | None, url: str) -> Origin:
     if ":" in host:
         host, _, zone = unquote(host).partition("%")
+        try:
+            socket.inet_pton(socket.AF_INET6, host)
+        except (OSError, ValueError):
+            raise ValueError(f"Invalid host in url: {url}") from None
+        if not _ZONE.fullmatch(zone):
+            raise ValueError(f"Invalid host in url: {url}")
         field = f"[{host}]"
         if zone:
             host += f"%{zone}"  # for the socket only (RFC 6874 section 1)
@@ -123,6 +130,7 @@ def _make_origin(scheme: str, host: str, port: int | None, url: str) -> Origin:
 
 
 _HOST: Final = re.compile(r"[A-Za-z0-9\-._~!$&'()*+;=%]+")
+_ZONE: Final = re.compile(r"[A-Za-z0-9\-._~]*")
 
 
 def encode_target(target: str) -> str:
@@ -131,3 +139,10 @@ def encode_target(target: str) -> str:
         return target
     raw = target.encode("utf-8", "surrogateescape")
     return _UNSAFE.sub(lambda found: b"%%%02X" % found[0][0], raw).decode("ascii")
+
+
+def without_user(url: str) -> str:
+    """The URL without user name and password."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=host)) if host != parts.netloc else url

@@ -219,7 +219,9 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
             self._process_queue()
 
     def _finish(self, curl: Any, number: int | None = None, message: str = "") -> None:
-        transfer = self._active.pop(curl)
+        transfer = self._active.pop(curl, None)
+        if transfer is None:
+            return  # a callback of the one before has given it up
         self._multi.remove_handle(curl)
         error: CurlError | None = None
         if number is not None:
