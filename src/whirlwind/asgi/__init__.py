@@ -12,10 +12,12 @@
             await asyncio.Event().wait()
 """
 
+from whirlwind.asgi.adapter import ASGIApplication
 from whirlwind.asgi.container import ASGIContainer
 from whirlwind.asgi.errors import ASGIError, ClientDisconnectedError, LifespanError, MessageError
 
 __all__ = [
+    "ASGIApplication",
     "ASGIContainer",
     "ASGIError",
     "ClientDisconnectedError",

@@ -3,12 +3,12 @@
 import re
 import socket
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from whirlwind._public import claim
 from whirlwind.httpserver import HTTPServer
 from whirlwind.httputil import HTTPMessageDelegate, HTTPServerRequest
-from whirlwind.protocol.limits import LISTEN_BACKLOG
+from whirlwind.protocol.limits import LISTEN_BACKLOG, MAX_BODY_SIZE
 from whirlwind.routing import (
     AnyMatches,
     DefaultHostMatches,
@@ -26,6 +26,9 @@ from whirlwind.web.rendering import reset_template_loaders
 from whirlwind.web.storage import ApplicationStorage
 from whirlwind.web.transforms import compression_for
 from whirlwind.web.uimodules import BUILT_IN, load_ui_methods, load_ui_modules
+
+if TYPE_CHECKING:
+    from whirlwind.asgi.adapter import ASGIApplication
 
 _Rules = Iterable[Any]
 
@@ -155,6 +158,26 @@ class Application(ApplicationStorage, ReversibleRouter):
             reuse_port=reuse_port,
         )
         return server
+
+    def asgi(
+        self,
+        *,
+        max_body_size: int = MAX_BODY_SIZE,
+        on_startup: Callable[[], Awaitable[None] | None] | None = None,
+        on_shutdown: Callable[[], Awaitable[None] | None] | None = None,
+    ) -> "ASGIApplication":
+        """This application for a server of somebody else: uvicorn, hypercorn, granian.
+
+        :arg max_body_size: bytes of a request's body; more are answered with 413.
+        :arg on_startup, on_shutdown: called without arguments before the first request and after
+            the last; may be coroutine functions.
+        :returns: an ASGI 3 application.
+        """
+        from whirlwind.asgi.adapter import ASGIApplication
+
+        return ASGIApplication(
+            self, max_body_size=max_body_size, on_startup=on_startup, on_shutdown=on_shutdown
+        )
 
     def add_handlers(self, host_pattern: str, host_handlers: _Rules) -> None:
         """Add routes for hosts that match a pattern; tried before those without.

@@ -179,7 +179,7 @@ class RequestHandler(RenderingMixin, LanguagesMixin, Responding, XsrfMixin, Sign
             exchange.cut()
         else:
             connection: Any = self.request.connection
-            connection.finish()
+            (getattr(connection, "cut", None) or connection.finish)()
         self._log()
         self.on_finish()
         self._break_cycles()
@@ -267,7 +267,10 @@ class RequestHandler(RenderingMixin, LanguagesMixin, Responding, XsrfMixin, Sign
             self.send_error(status)
 
     def _ww_client_is_gone(self) -> bool:
-        return self._ww_exchange is not None and self._ww_exchange.is_lost()
+        if self._ww_exchange is not None:
+            return self._ww_exchange.is_lost()
+        is_lost = getattr(self.request.connection, "is_lost", None)
+        return is_lost is not None and is_lost() is True
 
     def _ww_abandon_quietly(self) -> None:
         if self._finished:

@@ -15,6 +15,7 @@ from whirlwind.web.response import IN_METHOD
 from whirlwind.websocket import handshake
 from whirlwind.websocket.errors import WebSocketClosedError
 from whirlwind.websocket.protocol import (
+    WebSocketCarrier,
     WebSocketParams,
     WebSocketProtocol,
     WebSocketProtocol13,
@@ -143,6 +144,9 @@ class WebSocketHandler(RequestHandler):
             self.max_message_size,
             self.get_compression_options(),
         )
+        carrier = self.request.connection
+        if isinstance(carrier, WebSocketCarrier):
+            return carrier.websocket_protocol(self, params)
         return WebSocketProtocol13(self, False, params)
 
     @property

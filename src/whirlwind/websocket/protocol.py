@@ -8,6 +8,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from whirlwind._public import claim
+from whirlwind.httputil import HTTPConnection
 from whirlwind.log import gen_log
 from whirlwind.protocol import extensions, limits
 from whirlwind.protocol.websocket import FrameParser
@@ -42,6 +43,16 @@ class WebSocketParams:
         self.ping_timeout = ping_timeout
         self.max_message_size = max_message_size
         self.compression_options = compression_options
+
+
+class WebSocketCarrier(HTTPConnection):
+    """The connection of a request that something else than our own server holds."""
+
+    def websocket_protocol(
+        self, handler: "WebSocketHandler", params: WebSocketParams
+    ) -> "WebSocketProtocol":
+        """What `WebSocketHandler.get_websocket_protocol` answers there."""
+        raise NotImplementedError(f"{type(self).__qualname__} must define websocket_protocol()")
 
 
 class WebSocketProtocol(abc.ABC):
@@ -147,7 +158,7 @@ class WebSocketProtocol13(WebSocketConnection, WebSocketProtocol):
             key = handshake.check_key(request.headers)
         except ValueError as error:
             return decline(handler, 400, str(error))
-        self._choose_subprotocol(handler)
+        self._selected_subprotocol = choose_subprotocol(handler)
         deflater = inflater = None
         offers = request.headers.get("Sec-WebSocket-Extensions")
         options = self.params.compression_options
@@ -190,17 +201,6 @@ class WebSocketProtocol13(WebSocketConnection, WebSocketProtocol):
         self.start_pinging()
         self.start(handler._ww_open)
         return True
-
-    def _choose_subprotocol(self, handler: "WebSocketHandler") -> None:
-        offered = handshake.tokens(handler.request.headers.get("Sec-WebSocket-Protocol", ""))
-        chosen = handler.select_subprotocol(offered)
-        if chosen:
-            if chosen not in offered:
-                raise ValueError(
-                    f"select_subprotocol() chose {chosen!r}, which the client did not offer"
-                )
-            handler.set_header("Sec-WebSocket-Protocol", chosen)
-            self._selected_subprotocol = chosen
 
     @property
     def selected_subprotocol(self) -> str | None:
@@ -288,6 +288,21 @@ def _exchange_of(connection: Any) -> Exchange | None:
         # That of `http1connection`, where it is over a stream.
         connection = getattr(getattr(connection, "_side", None), "exchange", None)
     return connection if isinstance(connection, Exchange) else None
+
+
+def choose_subprotocol(handler: "WebSocketHandler") -> str | None:
+    """Let a handler choose a subprotocol, and put that into its answer.
+
+    :raises ValueError: the client did not offer it.
+    """
+    offered = handshake.tokens(handler.request.headers.get("Sec-WebSocket-Protocol", ""))
+    chosen = handler.select_subprotocol(offered)
+    if not chosen:
+        return None
+    if chosen not in offered:
+        raise ValueError(f"select_subprotocol() chose {chosen!r}, which the client did not offer")
+    handler.set_header("Sec-WebSocket-Protocol", chosen)
+    return chosen
 
 
 #: Logs each message once: for what is wrong with settings that every connection looks at.
