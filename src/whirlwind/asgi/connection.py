@@ -230,8 +230,9 @@ class ServedConnection(HTTPConnection):
                     try:
                         await self._send(message)
                     except BaseException as error:
-                        self._fail(taken, error if isinstance(error, Exception) else None)
-                        self.lost()
+                        cause = error if isinstance(error, Exception) else None
+                        self._fail(taken, cause)
+                        self.lost(cause)
                         if not isinstance(error, OSError):
                             raise
                         continue
@@ -242,13 +243,16 @@ class ServedConnection(HTTPConnection):
             self._wake = self._loop.create_future()
             await self._wake
 
-    def lost(self) -> None:
-        """The client went away, or the server says so; who is still at work is told."""
+    def lost(self, cause: Exception | None = None) -> None:
+        """The client went away, or the server says so; who is still at work is told.
+
+        :arg cause: what says so, if that is an exception.
+        """
         if self._gone:
             return
         self._gone = True
         while self._queue:
-            self._fail(self._queue.popleft()[1])
+            self._fail(self._queue.popleft()[1], cause)
         receiver, callback = self.receiver, self._close_callback
         self.receiver = self._close_callback = None
         self.gone()
