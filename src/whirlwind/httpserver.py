@@ -10,6 +10,7 @@ import asyncio
 import functools
 import socket
 import ssl
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -350,6 +351,9 @@ def _serve(
         options["ssl_handshake_timeout"] = limits.TLS_HANDSHAKE_TIMEOUT
     sock.setblocking(False)
     if sock.family == getattr(socket, "AF_UNIX", object()):
+        if sys.version_info >= (3, 13):
+            # The file is its maker's, who may have other processes that accept on it.
+            options["cleanup_socket"] = False
         server = _finish_now(loop.create_unix_server(factory, **options))
     else:
         server = _finish_now(loop.create_server(factory, backlog=limits.LISTEN_BACKLOG, **options))
