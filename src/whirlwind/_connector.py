@@ -6,6 +6,8 @@ What a connection is, a stream or a transport, the caller says; here is only the
 from __future__ import annotations
 
 import asyncio
+import collections
+import itertools
 import os
 import socket
 from abc import ABC, abstractmethod
@@ -41,28 +43,39 @@ class Connector(ABC, Generic[_T]):
         """Close a connection that was made too late."""
 
     async def connect(self, addresses: list[Address]) -> _T:
-        """Connect to the first address that answers, over both families if there are two.
+        """Connect to the first address that answers.
+
+        The families take turns. Each attempt begins when one before it has failed, or a little
+        later than it; an address that swallows packets does not hold up the others.
 
         :arg addresses: what a resolver answered, at least one.
         :raises OSError: what the last attempt of the family that the resolver prefers failed with.
         """
-        family = addresses[0][0]
-        first = [address for address in addresses if address[0] == family]
-        second = [address for address in addresses if address[0] != family]
-        if not second:
-            return await self._connect_in_turn(first)
-        race = [asyncio.ensure_future(self._connect_in_turn(first))]
+        if len(addresses) == 1:
+            return await self._connect_to(*addresses[0])
+        left = _in_turns(addresses)
+        race: list[asyncio.Task[_T]] = []
+        waiting: set[asyncio.Task[_T]] = set()
+        preferred: asyncio.Task[_T] | None = None
         winner: asyncio.Task[_T] | None = None
         try:
-            await asyncio.wait(race, timeout=CONNECT_STAGGER)
-            if not _succeeded(race[0]):
-                race.append(asyncio.ensure_future(self._connect_in_turn(second)))
-            waiting: set[asyncio.Task[_T]] = set(race)
-            while winner is None and waiting:
-                _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            while winner is None and (left or waiting):
+                if left:
+                    family, address = left.popleft()
+                    task = asyncio.ensure_future(self._connect_to(family, address))
+                    race.append(task)
+                    waiting.add(task)
+                    if family == addresses[0][0]:
+                        preferred = task
+                _, waiting = await asyncio.wait(
+                    waiting,
+                    timeout=CONNECT_STAGGER if left else None,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
                 winner = next((task for task in race if _succeeded(task)), None)
-            # If both failed, the family that the resolver prefers says why.
-            return (winner or race[0]).result()
+            chosen = winner or preferred
+            assert chosen is not None
+            return chosen.result()
         finally:
             for task in race:
                 if task is not winner:
@@ -72,19 +85,6 @@ class Connector(ABC, Generic[_T]):
     def _discard_latecomer(self, task: asyncio.Task[_T]) -> None:
         if _succeeded(task):
             self.discard(task.result())
-
-    async def _connect_in_turn(self, addresses: list[Address]) -> _T:
-        error: BaseException | None = None
-        for family, address in addresses:
-            try:
-                return await self._connect_to(family, address)
-            except OSError as failure:
-                error = failure
-        assert error is not None
-        try:
-            raise error
-        finally:
-            del error
 
     async def _connect_to(self, family: int, address: Any) -> _T:
         sock = socket.socket(family)
@@ -108,6 +108,15 @@ class Connector(ABC, Generic[_T]):
         # With nothing under way, what was is what a timeout wants to know.
         if self._under_way:
             self.phase = f"while connecting to {', '.join(self._under_way)}"
+
+
+def _in_turns(addresses: list[Address]) -> collections.deque[Address]:
+    """The addresses, by turns of either family (RFC 8305 section 4)."""
+    family = addresses[0][0]
+    first = [address for address in addresses if address[0] == family]
+    second = [address for address in addresses if address[0] != family]
+    turns = itertools.zip_longest(first, second)
+    return collections.deque(address for pair in turns for address in pair if address is not None)
 
 
 def _succeeded(task: asyncio.Task[Any]) -> bool:

@@ -18,8 +18,8 @@ __all__ = ["TCPClient"]
 class TCPClient:
     """Makes streams that are connected to a host.
 
-    A host with addresses of both families is tried over both, the second a little later than the
-    first, and the first connection wins (RFC 8305).
+    Of a host with several addresses each is tried, families by turns, a little later than the one
+    before or when that fails, and the first connection wins (RFC 8305).
 
     :arg resolver: where names are looked up; a :class:`~whirlwind.netutil.Resolver` of its own
         when None.

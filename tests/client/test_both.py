@@ -420,6 +420,51 @@ class TestBoth:
 
         run(main)
 
+    def test_callbacks_hear_nothing_after_cancelling(self, run: Run, make: Make) -> None:
+        async def main() -> None:
+            async def trickle(peer: Peer) -> None:
+                await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n")
+                for _ in range(3):
+                    await peer.send(b"0123456789")
+                    await asyncio.sleep(0)
+
+            async with make() as c:
+                for steps in range(40):
+                    async with Server(trickle) as server:
+                        seen: list[object] = []
+                        options = {
+                            "streaming_callback": seen.append,
+                            "header_callback": seen.append,
+                        }
+                        task = asyncio.ensure_future(_fetch(c, server.url(), **options))
+                        for _ in range(steps):
+                            await asyncio.sleep(0)
+                        if task.cancel():
+                            heard = len(seen)
+                            await asyncio.wait([task])
+                            for _ in range(3):
+                                await asyncio.sleep(0)
+                            assert len(seen) == heard
+
+        run(main)
+
+    def test_a_callback_that_cancels_others(self, run: Run, make: Make) -> None:
+        async def main() -> None:
+            tasks: list[asyncio.Task[Any]] = []
+
+            def cancel(chunk: bytes) -> None:
+                for task in tasks:
+                    task.cancel()
+
+            async with Server(*[response(b"x")] * 9) as server, make() as c:
+                for _ in range(9):
+                    task = asyncio.ensure_future(_fetch(c, server.url(), streaming_callback=cancel))
+                    tasks.append(task)
+                await asyncio.wait(tasks)
+                assert (await c.fetch(server.url())).code == 200
+
+        run(main)
+
     def test_tls(self, run: Run, make: Make, certificate: Certificate) -> None:
         async def main() -> None:
             context = certificate.server()
@@ -666,5 +711,5 @@ class TestCurl:
         run(main)
 
 
-async def _fetch(client: Any, url: str) -> Any:
-    return await client.fetch(url)
+async def _fetch(client: Any, url: str, **options: Any) -> Any:
+    return await client.fetch(url, **options)

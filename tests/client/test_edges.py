@@ -181,6 +181,29 @@ class TestConnections:
 
         run(main)
 
+    def test_an_address_that_swallows_packets(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("whirlwind._connector.CONNECT_STAGGER", 0.01)
+
+        async def main() -> None:
+            async with Server() as server:
+                with socket.socket() as listener:
+                    # A backlog that is full.
+                    listener.bind(("127.0.0.2", server.port))
+                    listener.listen(0)
+                    full = [socket.socket() for _ in range(4)]
+                    for sock in full:
+                        sock.setblocking(False)
+                        sock.connect_ex(listener.getsockname())
+                    resolver = Several(["127.0.0.2", "127.0.0.1"])
+                    async with client(resolver=resolver) as c:
+                        assert (await c.fetch(server.url(host="one.test"))).body == b"ok"
+                    for sock in full:
+                        sock.close()
+
+        run(main)
+
     def test_a_server_that_answers_and_does_not_read(self, run: Run) -> None:
         async def main() -> None:
             async def answer(peer: Peer) -> None:

@@ -266,6 +266,8 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
         curl = transfer.curl
         if curl is not None and self._active.get(curl) is transfer:
             del self._active[curl]
+            transfer.headers.drop()
+            transfer.body.drop()
             self._multi.remove_handle(curl)
             # The connection of a transfer that was cut short goes with its handle.
             curl.close()

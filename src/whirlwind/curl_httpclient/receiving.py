@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,7 @@ class HeaderReceiver:
         self.error: str | None = None
         self._callback = callback
         self._io_loop = io_loop
-        self._due: list[Callable[[], Any]] = []
+        self._due: collections.deque[Callable[[], Any]] = collections.deque()
         self._redirects = redirects
         self._lines: list[str] = []
         self._code = 0
@@ -107,13 +108,16 @@ class HeaderReceiver:
         elif self._callback is not None:
             if not self._due:
                 self._io_loop.add_callback(self.flush)
-            self._due += [functools.partial(self._callback, line) for line in lines]
+            self._due.extend(functools.partial(self._callback, line) for line in lines)
 
     def flush(self) -> None:
         """Call the callback with the lines that are complete."""
-        due, self._due = self._due, []
-        for call in due:
-            self._io_loop._run_callback(call)
+        while self._due:
+            self._io_loop._run_callback(self._due.popleft())
+
+    def drop(self) -> None:
+        """The transfer was given up: the callback hears no more."""
+        self._due.clear()
 
 
 class BodyReceiver:
@@ -143,6 +147,9 @@ class BodyReceiver:
     def finish(self) -> None:
         """The transfer is over."""
 
+    def drop(self) -> None:
+        """The transfer was given up."""
+
 
 class _CurlStreamingBuffer:
     """Passes the body on to a ``streaming_callback``, and stops the transfer while it is behind.
@@ -165,7 +172,7 @@ class _CurlStreamingBuffer:
         self._client = client
         self._curl = curl
         self._callback = callback
-        self._pieces: list[bytes] = []
+        self._pieces: collections.deque[bytes] = collections.deque()
         self._waiting = 0
         self._size = 0
         self._due = False
@@ -198,9 +205,9 @@ class _CurlStreamingBuffer:
     def flush(self) -> None:
         """Call the callback with what has come, and let the transfer go on."""
         self._due = False
-        pieces, self._pieces = self._pieces, []
         self._waiting = 0
-        for piece in pieces:
+        while self._pieces:
+            piece = self._pieces.popleft()
             self._client.io_loop._run_callback(functools.partial(self._callback, piece))
         if self.paused:
             self.paused = False
@@ -216,6 +223,11 @@ class _CurlStreamingBuffer:
         """The transfer is over: pass on what is left."""
         self.paused = False
         self.flush()
+
+    def drop(self) -> None:
+        """The transfer was given up: the callback hears no more."""
+        self.paused = False
+        self._pieces.clear()
 
 
 claim("whirlwind.curl_httpclient", _CurlStreamingBuffer)

@@ -84,8 +84,8 @@ STREAM_KEPT_MEMORY: Final = 4194304
 #: Written pieces up to this size are joined into one buffer; larger ones are sent from where they
 #: are. Copying 4 KiB costs less than a system call of its own.
 STREAM_JOIN_SIZE: Final = 4096
-#: Seconds after which an attempt over the other address family starts (RFC 8305 section 5 asks
-#: for 100 ms to 2 s; Tornado: 0.3).
+#: Seconds after which an attempt to connect to the next address starts (RFC 8305 section 5 asks
+#: for 100 ms to 2 s; Tornado, for the other address family: 0.3).
 CONNECT_STAGGER: Final = 0.3
 
 # --- HTTP clients ---------------------------------------------------------------------------------
