@@ -30,7 +30,6 @@ import asyncio, importlib, logging, zlib
 web = importlib.import_module(package + ".web")
 httpserver = importlib.import_module(package + ".httpserver")
 netutil = importlib.import_module(package + ".netutil")
-logging.disable(logging.CRITICAL)
 
 class Extra(web.StaticFileHandler):
     def set_extra_headers(self, path):
@@ -90,7 +89,11 @@ def run(folder, settings, requests):
         found = [await exchange(port, request) for request in requests for _ in range(2)]
         server.stop()
         return found
-    return asyncio.run(main())
+    logging.disable(logging.CRITICAL)
+    try:
+        return asyncio.run(main())
+    finally:
+        logging.disable(logging.NOTSET)  # this is a test's own process, on one of the two sides
 """
 
 
