@@ -19,6 +19,7 @@ PATIENCE = 60.0
 APPLICATIONS = '''
 import asyncio
 import os
+import threading
 
 from whirlwind import process, routing, web
 
@@ -44,9 +45,14 @@ class Task(web.RequestHandler):
         self.write(str(process.task_id()))
 
 
+class Stuck(web.RequestHandler):
+    def get(self):
+        threading.Event().wait()
+
+
 def make_app(**settings):
     return web.Application(
-        [(r"/", Hello), (r"/slow", Slow, None, "slow"), (r"/task", Task)], **settings
+        [(r"/", Hello), (r"/slow", Slow), (r"/task", Task), (r"/stuck", Stuck)], **settings
     )
 
 

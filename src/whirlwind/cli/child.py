@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,6 +31,8 @@ class Child:
         #: What it says about why it does not start.
         self.failure: CommandError | None = None
         self.ready_since = 0.0
+        #: When it said something last.
+        self.last_heard = 0.0
         #: When it is killed if it has not ended.
         self.deadline = math.inf
         self._socket.setblocking(False)
@@ -80,6 +83,7 @@ class Child:
             if not data:
                 self.silent = True
             self._received += data
+        self.last_heard = time.monotonic()
         *lines, self._received = self._received.split(b"\n")
         for line in lines:
             message = json.loads(line)
@@ -97,6 +101,10 @@ class Child:
     def terminate(self) -> None:
         """Have it drain and end."""
         self._process.terminate()
+
+    def abort(self) -> None:
+        """End it now, but for what it says about where it stands."""
+        self._process.send_signal(signal.SIGABRT)
 
     def kill(self) -> None:
         """End it now."""

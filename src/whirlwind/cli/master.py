@@ -119,10 +119,18 @@ class Master:
             if status is not None:
                 self._ended(child, status)
         now = time.monotonic()
-        for child in self._leaving:
+        for child in self._children():
             if child.deadline <= now:
                 gen_log.error("Worker %d does not end: killed", child.pid)
                 child.kill()
+            elif self._stands_still_since(child) <= now:
+                gen_log.error(
+                    "Worker %d stands still for %g seconds: aborted",
+                    child.pid,
+                    self._settings.worker_timeout,
+                )
+                child.abort()
+                child.deadline = now + _SHUTDOWN
         if self._stopping:
             return bool(self._leaving)
         self._start_what_is_missing(now)
@@ -157,7 +165,8 @@ class Master:
 
     def _pause(self) -> float | None:
         """Seconds until something is to be done although nothing happens."""
-        moments = [child.deadline for child in self._leaving]
+        moments = [child.deadline for child in self._children()]
+        moments += [self._stands_still_since(child) for child in self._children()]
         if not self._stopping:
             moments += [
                 slot.not_before
@@ -168,6 +177,14 @@ class Master:
                 moments.append(self._next_sign_of_life)
         soonest = min(moments, default=math.inf)
         return None if soonest == math.inf else max(0.0, soonest - time.monotonic())
+
+    def _stands_still_since(self, child: Child) -> float:
+        """The moment at which a worker that says nothing more is given up."""
+        timeout = self._settings.worker_timeout
+        serves = any(slot.serving is child for slot in self._slots)
+        if timeout is None or not serves or child.deadline != math.inf:
+            return math.inf
+        return child.last_heard + timeout
 
     # --- signals --------------------------------------------------------------------------------
 

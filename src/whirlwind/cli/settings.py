@@ -42,6 +42,9 @@ class Settings:
         "N",
     )
     max_requests: int | None = _setting(None, "replace a worker after this many requests", "N")
+    worker_timeout: float | None = _setting(
+        None, "replace a worker whose event loop stands still for so long", "SECONDS"
+    )
     drain_timeout: float = _setting(
         30.0, "seconds that requests under way get when a process is to end", "SECONDS"
     )
@@ -195,7 +198,7 @@ def _value(name: str, value: Any, source: str) -> Any:
     choices = _FIELDS[name].metadata["choices"]
     if choices and value not in choices:
         raise CommandError(f"{source}: {value!r} is none of {', '.join(choices)}")
-    lowest = {"max_requests": 1, "threads": 1}.get(name, 0)
+    lowest = {"max_requests": 1, "threads": 1, "worker_timeout": 1}.get(name, 0)
     if kind in (int, float) and not (lowest <= value and math.isfinite(value)):
         raise CommandError(f"{source}: {value} is below {lowest}, or too much")
     if name == "port" and value > 65535:
@@ -218,5 +221,7 @@ def _check(settings: Settings) -> None:
         raise CommandError("--tls-key needs --tls-cert: the certificate that the key is for")
     if settings.reload and settings.workers is not None:
         raise CommandError("--reload and --workers do not go together: leave one out")
-    if settings.max_requests is not None and settings.workers is None:
-        raise CommandError("--max-requests needs --workers: a process that replaces the worker")
+    for name in ("max_requests", "worker_timeout"):
+        if getattr(settings, name) is not None and settings.workers is None:
+            option = _option(name)
+            raise CommandError(f"{option} needs --workers: a process that replaces the worker")

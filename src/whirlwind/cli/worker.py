@@ -2,17 +2,19 @@
 
 A fresh interpreter, so that a rolling restart runs the code that is on disk now. FD is a socket to
 the master. The first line on it, from the master, is the `Assignment`; lines to the master are
-``{"ready": true}``, ``{"worn_out": true}`` and ``{"failed": message, ...}``. Its end is the
-master's end, and then the worker drains as well.
+``{"ready": true}``, ``{"alive": true}``, ``{"worn_out": true}`` and ``{"failed": message, ...}``.
+Its end is the master's end, and then the worker drains as well.
 """
 
 import asyncio
+import faulthandler
 import json
 import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from whirlwind import process
 from whirlwind.cli import serving
@@ -20,6 +22,9 @@ from whirlwind.cli.assignment import Assignment
 from whirlwind.cli.errors import CommandError
 from whirlwind.cli.logs import set_up_logging
 from whirlwind.ioloop import run
+
+#: How many signs of life a worker gives in the time that it may stand still.
+SIGNS_OF_LIFE: Final = 4
 
 
 def main() -> int:
@@ -43,7 +48,9 @@ def main() -> int:
     # What asks for it, `autoreload` for instance, asks whether a parent looks after this process.
     process._task_id = assignment.number
     set_up_logging(assignment.settings)
-    link = _Master(master)
+    # Where every thread is goes to stderr when the process crashes, or the master aborts it.
+    faulthandler.enable()
+    link = _Master(master, assignment.settings.worker_timeout)
     try:
         run(serving.serve(assignment.settings, sockets, link))
     except CommandError as error:
@@ -57,8 +64,9 @@ class _Master:
 
     ending_signals: Iterable[signal.Signals] = (signal.SIGTERM,)
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, timeout: float | None) -> None:
         self._socket = sock
+        self._timeout = timeout
 
     def attach(self, stop: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
@@ -69,6 +77,12 @@ class _Master:
             stop()
 
         loop.add_reader(self._socket, gone)
+        if self._timeout is not None:
+            self._show_life(loop, self._timeout / SIGNS_OF_LIFE)
+
+    def _show_life(self, loop: asyncio.AbstractEventLoop, interval: float) -> None:
+        self._tell(alive=True)
+        loop.call_later(interval, self._show_life, loop, interval)
 
     def ready(self) -> None:
         self._tell(ready=True)
