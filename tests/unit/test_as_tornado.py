@@ -77,6 +77,32 @@ print(tornado.protocol.http1.__loader__)
         assert lines[0] == "True True"
         assert ("ExtensionFileLoader" in lines[1]) == (implementation() == "compiled")
 
+    @pytest.mark.parametrize("before", ["", "import whirlwind.web, whirlwind.websocket"])
+    def test_names_that_modules_show_of_their_neighbours(self, before: str) -> None:
+        code = """
+import tornado.web, tornado.log, tornado.gen, tornado.websocket, unittest.mock
+assert tornado.web.app_log is tornado.log.app_log
+with unittest.mock.patch("tornado.web.app_log.error") as error:
+    tornado.log.app_log.error("caught")
+print(error.call_count)
+from tornado.web import HTTPServer, gen
+from tornado.httpserver import HTTPServer as the_same
+assert gen is tornado.gen and HTTPServer is the_same
+from tornado.websocket import websocket_connect, gen_log
+for module, name in ((tornado.web, "nothing"), (tornado.websocket, "nothing"), (tornado.gen, "web")):
+    try:
+        getattr(module, name)
+    except AttributeError as error:
+        print(error)
+"""
+        installed = f"{before}\nimport whirlwind\nwhirlwind.install_as_tornado()\n{code}"
+        assert python("-c", installed).stdout.splitlines() == [
+            "1",
+            "module 'whirlwind.web' has no attribute 'nothing'",
+            "module 'whirlwind.websocket' has no attribute 'nothing'",
+            "module 'whirlwind.gen' has no attribute 'web'",
+        ]
+
     def test_modules_loaded_before(self) -> None:
         code = """
 import sys, whirlwind, whirlwind.web, whirlwind.platform.asyncio

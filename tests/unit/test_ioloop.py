@@ -269,6 +269,19 @@ def test_timeouts(io_loop: IOLoop) -> None:
         io_loop.add_timeout("soon", print)  # type: ignore[arg-type]
 
 
+def test_what_is_listened_on_goes_on_to_block(io_loop: IOLoop) -> None:
+    """A program that listens for a terminal's output writes to it as ever, and waits for room."""
+    for blocks in (True, False):
+        one, other = socket.socketpair()
+        with one, other:
+            one.setblocking(blocks)
+            io_loop.add_handler(one.fileno(), lambda fd, events: None, IOLoop.READ)
+            assert os.get_blocking(one.fileno()) is blocks
+            io_loop.update_handler(one.fileno(), IOLoop.WRITE)
+            assert os.get_blocking(one.fileno()) is blocks
+            io_loop.remove_handler(one.fileno())
+
+
 def test_handlers_on_descriptors_and_objects(io_loop: IOLoop) -> None:
     one, other = socket.socketpair()
     seen: list[tuple[object, int]] = []

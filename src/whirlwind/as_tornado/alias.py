@@ -12,6 +12,8 @@ from importlib.machinery import ModuleSpec
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from whirlwind.as_tornado.names import show_neighbours
+
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, DistributionFinder
 
@@ -151,6 +153,7 @@ class _BothNamesLoader:
         _complete.add(spec.name)
         # Tornado's modules are those of the first floor and in ``platform``.
         if spec.name.count(".") == 1 or spec.name.startswith(f"{OURS}.platform."):
+            show_neighbours(module)
             _register(their_name(spec.name))
 
     def __getattr__(self, name: str) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 import whirlwind
 from whirlwind import _public
 from whirlwind.as_tornado.alias import OURS, THEIRS, AliasFinder, rename_public_objects, their_name
+from whirlwind.as_tornado.names import show_neighbours
 
 #: The environment variable that children look at; any value but ``1`` gives them the real Tornado.
 SWITCH = "WHIRLWIND_AS_TORNADO"
@@ -49,6 +50,7 @@ def install_as_tornado(*, children: bool = True) -> None:
             if name == OURS or name.startswith(OURS + "."):
                 sys.modules[their_name(name)] = module
                 rename_public_objects(module)
+                show_neighbours(module)
         _public.logger_root = THEIRS
         if "whirlwind.log" in sys.modules:
             from whirlwind.as_tornado.loggers import rename_loggers

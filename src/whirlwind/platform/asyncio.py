@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import functools
+import os
 import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -64,6 +65,7 @@ class BaseAsyncIOLoop(IOLoop):
         # Bound once: a callback a turn is what a busy program does.
         self._call_soon = asyncio_loop.call_soon
         self._runner = self._run_callback
+        self._is_uvloop = type(asyncio_loop).__module__.partition(".")[0] == "uvloop"
         self.selector_loop = asyncio_loop
         if not _has_readers(asyncio_loop):
             self.selector_loop = AddThreadSelectorEventLoop(asyncio_loop)  # type: ignore[abstract]
@@ -130,18 +132,26 @@ class BaseAsyncIOLoop(IOLoop):
     def _watch(self, fd: int, events: int) -> None:
         if events & IOLoop.READ:
             if fd not in self.readers:
-                self.selector_loop.add_reader(fd, self._handle_events, fd, IOLoop.READ)
+                self._listen(self.selector_loop.add_reader, fd, IOLoop.READ)
                 self.readers.add(fd)
         elif fd in self.readers:
             self.selector_loop.remove_reader(fd)
             self.readers.remove(fd)
         if events & IOLoop.WRITE:
             if fd not in self.writers:
-                self.selector_loop.add_writer(fd, self._handle_events, fd, IOLoop.WRITE)
+                self._listen(self.selector_loop.add_writer, fd, IOLoop.WRITE)
                 self.writers.add(fd)
         elif fd in self.writers:
             self.selector_loop.remove_writer(fd)
             self.writers.remove(fd)
+
+    def _listen(self, add: Callable[..., Any], fd: int, event: int) -> None:
+        # libuv makes what it polls non-blocking. Here the program reads and writes itself, and may
+        # count on a write that blocks, as terminado does for its terminals.
+        blocks = self._is_uvloop and os.get_blocking(fd)
+        add(fd, self._handle_events, fd, event)
+        if blocks:
+            os.set_blocking(fd, True)
 
     def remove_handler(self, fd: int | _Selectable) -> None:
         number, _ = self.split_fd(fd)
