@@ -76,14 +76,14 @@ class TestComparing:
     def test_what_waited_for_a_module_may_pass_where_only_the_built_is_expected(
         self, suite
     ) -> None:
-        known = suite.Known({"gen_test.A.test": "module client not built yet"}, {}, {})
+        known = suite.Known({"gen_test.A.test": "module client not built yet"}, [], {}, {})
         ran = outcome(suite, passed=["gen_test.A.test"])
         assert suite.compare(ran, known, lenient=True).good
         assert not suite.compare(ran, known).good
 
     def test_parts_of_a_test_are_listed_by_themselves(self, suite) -> None:
         known = suite.Known(
-            {"gen_test.A.test (i=1)": "reason", "gen_test.A.test (i=2)": "x"}, {}, {}
+            {"gen_test.A.test (i=1)": "reason", "gen_test.A.test (i=2)": "x"}, [], {}, {}
         )
         failed = {"gen_test.A.test (i=1)": "Error", "gen_test.A.test (i=3)": "Error"}
         ran = outcome(suite, failed=failed, in_part=["gen_test.A.test"])
@@ -94,11 +94,28 @@ class TestComparing:
         assert suite.misspelt(known, ["gen_test"], [ran]) == []
 
     def test_an_entry_covers_the_parts(self, suite) -> None:
-        known = suite.Known({"gen_test.A.test": "reason"}, {}, {})
+        known = suite.Known({"gen_test.A.test": "reason"}, [], {}, {})
         ran = outcome(suite, failed={"gen_test.A.test [a]": ""}, in_part=["gen_test.A.test"])
         verdict = suite.compare(ran, known)
         assert verdict.good
         assert verdict.known == 1
+
+    def test_what_is_otherwise_on_purpose(self, suite) -> None:
+        entry = b"""
+[[deliberate]]
+what = "answers otherwise"
+why = "RFC 9110"
+tests = ["gen_test.A.test"]
+"""
+        known = suite.read_known(entry)
+        assert known.tests == {"gen_test.A.test": "answers otherwise (RFC 9110)"}
+        ran = outcome(suite, failed={"gen_test.A.test": "Error"})
+        assert suite.compare(ran, known).good
+        assert suite.misspelt(known, ["gen_test"], [ran]) == []
+        too_many = suite.read_known(entry * (suite.MOST_DELIBERATE + 1))
+        assert suite.misspelt(too_many, ["gen_test"], [ran]) == [
+            "16 deliberate differences are listed, of 15"
+        ]
 
     def test_an_entry_that_is_no_test(self, suite) -> None:
         known = suite.read_known(LIST)

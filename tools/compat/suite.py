@@ -27,6 +27,9 @@ WAITING = "not built yet"
 MODULE_TIMEOUT = 240
 
 
+#: How many things Whirlwind may do otherwise than Tornado on purpose.
+MOST_DELIBERATE = 15
+
 #: What stands in the table for the names and parameters of the API (see api.py).
 API_NAMES = "api_names"
 
@@ -37,6 +40,8 @@ class Known:
 
     #: Test to reason.
     tests: dict[str, str]
+    #: What is otherwise on purpose.
+    deliberate: list[str]
     #: Test module to the module of ours that it needs and that is not there.
     not_built: dict[str, str]
     #: Reason of a skip to when it is in order: what depends on the machine, not on us.
@@ -119,12 +124,16 @@ def read_known(text: bytes) -> Known:
     """Read the list of differences."""
     data = tomllib.loads(text.decode())
     not_built, skips = data.pop("not_built", {}), data.pop("skips", {})
+    deliberate = data.pop("deliberate", [])
     tests = {
+        test: f"{entry['what']} ({entry['why']})" for entry in deliberate for test in entry["tests"]
+    }
+    tests |= {
         f"{module}.{test}": reason
         for module, entries in data.items()
         for test, reason in entries.items()
     }
-    return Known(tests, not_built, skips)
+    return Known(tests, [entry["what"] for entry in deliberate], not_built, skips)
 
 
 def run_module(module: str) -> Outcome:
@@ -245,10 +254,14 @@ def compare(outcome: Outcome, known: Known, *, lenient: bool = False) -> Verdict
 
 
 def misspelt(known: Known, present: list[str], outcomes: list[Outcome]) -> list[str]:
-    """Name the entries of the list that no test has."""
+    """Name the entries of the list that no test has, and say when there are too many."""
     complete = {outcome.module: outcome for outcome in outcomes if not outcome.broken}
     lines = [f"{module} is listed and is no test module" for module in sorted(known.not_built)]
     lines = [line for line in lines if line.split()[0] not in present]
+    if len(known.deliberate) > MOST_DELIBERATE:
+        lines.append(
+            f"{len(known.deliberate)} deliberate differences are listed, of {MOST_DELIBERATE}"
+        )
     for test in known.tests:
         module = test.partition(".")[0]
         if module not in present:

@@ -23,7 +23,8 @@ _HOMES: Final = {
     "netutil": "Resolver is_valid_ip ssl_wrap_socket",
     "process": "Subprocess",
     "queues": "Queue",
-    "routing": "AnyMatches DefaultHostMatches HostMatches ReversibleRouter ReversibleRuleRouter Rule",
+    "routing": "AnyMatches DefaultHostMatches HostMatches ReversibleRouter ReversibleRuleRouter "
+    "Rule",
     "tcpclient": "TCPClient",
     "util": "Configurable GzipDecompressor ObjectDict basestring_type errno_from_exception exec_in "
     "import_object raise_exc_info re_unescape unicode_type",
@@ -37,8 +38,8 @@ _SHOWN: Final = {
     "autoreload": "gen_log ioloop process",
     "escape": "unicode_type",
     "gen": "future_add_done_callback",
-    "http1connection": "Future GzipDecompressor app_log gen gen_log httputil iostream native_str utf8 "
-    "future_add_done_callback future_set_result_unless_cancelled",
+    "http1connection": "Future GzipDecompressor app_log gen gen_log httputil iostream native_str "
+    "utf8 future_add_done_callback future_set_result_unless_cancelled",
     "httpclient": "Configurable Future IOLoop gen httputil native_str utf8 "
     "future_set_exception_unless_cancelled future_set_result_unless_cancelled",
     "httpserver": "HTTP1ConnectionParameters HTTP1ServerConnection httputil iostream native_str "

@@ -5,7 +5,7 @@ from json import loads as _loads
 from typing import Any
 
 from whirlwind._public import claim
-from whirlwind.httputil.forms import HTTPFile, media_type
+from whirlwind.httputil.forms import HTTPFile, max_query_arguments, media_type
 from whirlwind.httputil.headers import HTTPHeaders
 from whirlwind.httputil.start_line import RequestStartLine
 from whirlwind.httputil.storage import RequestStorage
@@ -49,7 +49,8 @@ class HTTPServerRequest(RequestStorage):
     ) -> None:
         """
         :arg start_line: gives method, uri and version instead of the three arguments.
-        :raises HTTPInputError: an HTTP/1.1 request without Host, or with one that is not a host.
+        :raises HTTPInputError: an HTTP/1.1 request without Host, or with one that is not a host;
+            too many arguments in the query.
         """
         self._context = getattr(connection, "context", None)
         self._start_time = time.time()
@@ -73,6 +74,8 @@ class HTTPServerRequest(RequestStorage):
             self.files = files
         if uri is not None:
             self.path, _, self.query = uri.partition("?")
+            if self.query.count("&") >= max_query_arguments():
+                _ = self.query_arguments
 
     def full_url(self) -> str:
         """The URL of this request, from its protocol, host and target."""

@@ -81,7 +81,9 @@ def parse_response_start_line(line: str) -> ResponseStartLine:
 
     :arg line: str, without its line end.
     :returns: `ResponseStartLine`; its reason is None when the line has none.
-    :raises HTTPInputError: it is not ``HTTP/1.x SP status SP [reason]``.
+    :raises HTTPInputError: it is not ``HTTP/1.x SP status SP [reason]``. A status that no response
+        has, such as 042, passes: what to do about it is the reader's (RFC 9110 section 15); our
+        clients refuse it.
     """
     try:
         data = line.encode("latin-1")
@@ -94,7 +96,6 @@ def parse_response_start_line(line: str) -> ResponseStartLine:
         len(data) <= code_end
         or data[_VERSION_SIZE] != 0x20
         or scan.span_digits(data, _VERSION_SIZE + 1, code_end) != code_end
-        or data[_VERSION_SIZE + 1] == 0x30
         or data[code_end] != 0x20
         or scan.span_value(data, code_end + 1, len(data)) != len(data)
     ):

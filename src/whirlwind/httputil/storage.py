@@ -78,7 +78,7 @@ class RequestStorage:
             self._query = target[mark + 1 :]
             # Refused before anything is built from them; the arguments themselves wait.
             if "&" in self._query and self._query.count("&") >= max_query_arguments():
-                raise ProtocolError(400, "too many query arguments")
+                raise ProtocolError(400, "Max number of fields exceeded in the query")
 
     def has_form(self) -> bool:
         """Whether the body, if there is one, is declared as a form to be parsed."""
@@ -207,7 +207,7 @@ class RequestStorage:
                 try:
                     found = parse_form(self._query, True, False, max_query_arguments())
                 except ValueError:
-                    raise ProtocolError(400, "too many query arguments") from None
+                    raise ProtocolError(400, "Max number of fields exceeded in the query") from None
             self._query_arguments = found
         return self._query_arguments
 
