@@ -89,7 +89,8 @@ from tornado.web import HTTPServer, gen
 from tornado.httpserver import HTTPServer as the_same
 assert gen is tornado.gen and HTTPServer is the_same
 from tornado.websocket import websocket_connect, gen_log
-for module, name in ((tornado.web, "nothing"), (tornado.websocket, "nothing"), (tornado.gen, "web")):
+missing = [(tornado.web, "nothing"), (tornado.websocket, "nothing"), (tornado.gen, "web")]
+for module, name in missing:
     try:
         getattr(module, name)
     except AttributeError as error:
