@@ -270,6 +270,20 @@ def test_no_redirect_away_even_if_everything_else_agrees(start, root):
 # --- links ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_directories_may_be_path_objects(static, root, tmp_path, several):
+    (root / "a.txt.gz").write_bytes(b"smaller")
+    fields = {"Accept-Encoding": "gzip"}
+    server = static(path=root, settings={"static_path": root})
+    for target in ("/f/a.txt", "/static/a.txt"):
+        assert server.request(target).body == TEXT
+        assert server.request(target, fields=fields).body == b"smaller"
+        assert server.request(target.replace("a.txt", "bad")).status == 403
+    server = static(path=root, allowed_symlink_directory=[tmp_path] if several else tmp_path)
+    assert server.request("/f/bad").body == b"sibling"
+    assert server.request("/f/a.txt", fields=fields).body == b"smaller"
+
+
 def test_allowed_symlink_directory(static, root, tmp_path):
     sibling = str(tmp_path / "root_sibling")
     server = static(allowed_symlink_directory=str(tmp_path))
@@ -526,6 +540,10 @@ class TestVersions:
         assert Static.get_version(settings, "device") is None
         settings["static_handler_args"] = {"allowed_symlink_directory": str(tmp_path)}
         assert Static.get_version(settings, "bad") == hashlib.sha512(b"sibling").hexdigest()
+
+    def test_links_below_a_path_object(self, root):
+        assert Static.get_version({"static_path": root}, "good") == TAG.strip('"')
+        assert Static.get_version({"static_path": root}, "bad") is None
 
     def test_size_limit(self, settings, logs):
         class Small(Static):

@@ -38,6 +38,10 @@ _DEVICES: Final = frozenset(
 )
 
 
+#: One directory or several.
+Directories = str | os.PathLike[str] | list[str] | list[os.PathLike[str]]
+
+
 class Located(NamedTuple):
     """Where a path leads.
 
@@ -63,8 +67,14 @@ def is_below(path: str, directory: str) -> bool:
     return (path + os.path.sep).startswith(directory)
 
 
-def absolute(path: str) -> str:
+def is_name(root: object) -> bool:
+    """Whether a handler's root is a directory; one that has other content may have any object."""
+    return isinstance(root, (str, os.PathLike))
+
+
+def absolute(path: str | os.PathLike[str]) -> str:
     """`os.path.abspath`; that of a relative path depends on the working directory."""
+    path = os.fspath(path)
     return _normalised(path) if is_absolute(path) else os.path.abspath(path)
 
 

@@ -69,7 +69,7 @@ class StaticFileHandler(VersionedFiles):
     precompressed: tuple[str, ...] = ("br", "zstd", "gzip")
 
     # On the class: subclasses have an `initialize` of their own that need not call this one's.
-    allowed_symlink_directory: str | list[str] | None = None
+    allowed_symlink_directory: files.Directories | None = None
     default_filename: str | None = None
     root: str
     path: str
@@ -92,9 +92,9 @@ class StaticFileHandler(VersionedFiles):
 
     def initialize(
         self,
-        path: str,
+        path: str | os.PathLike[str],
         default_filename: str | None = None,
-        allowed_symlink_directory: str | list[str] | None = None,
+        allowed_symlink_directory: files.Directories | None = None,
     ) -> None:
         """Take the arguments of the route.
 
@@ -103,7 +103,7 @@ class StaticFileHandler(VersionedFiles):
         :arg allowed_symlink_directory: directory, or list of directories, where files may really
             be, instead of ``path`` (Tornado 6.5.9).
         """
-        self.root = path
+        self.root = os.fspath(path) if isinstance(path, os.PathLike) else path
         self.default_filename = default_filename
         self.allowed_symlink_directory = allowed_symlink_directory
 
@@ -165,7 +165,7 @@ class StaticFileHandler(VersionedFiles):
             if self._opens and self._file is None and self._located is not None:
                 fd = self._open(self._located)
                 self._take_file(fd, self._located.path, os.fstat(fd))
-            if self._file is not None and own & _HAS_SIBLINGS and isinstance(self.root, str):
+            if self._file is not None and own & _HAS_SIBLINGS and files.is_name(self.root):
                 self._consider_siblings(key)
             pending = self._answer(include_body)
         finally:

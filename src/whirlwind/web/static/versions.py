@@ -148,7 +148,7 @@ class VersionedFiles(RequestHandler):
         root = settings["static_path"]
         absolute_path = cls.get_absolute_path(root, path)
         version = cls._get_cached_version(absolute_path, may_wait=False)
-        if version is not None and isinstance(root, str):
+        if version is not None and files.is_name(root):
             # Not even a hash of what lies elsewhere.
             instead = settings.get("static_handler_args", {}).get("allowed_symlink_directory")
             if files.locate(absolute_path, allowed(files.absolute(root), instead)).base is None:
@@ -236,11 +236,11 @@ class VersionedFiles(RequestHandler):
                 del versions[next(iter(versions))]
 
 
-def allowed(directory: str, instead: str | list[str] | None) -> tuple[str, ...]:
+def allowed(directory: str, instead: files.Directories | None) -> tuple[str, ...]:
     """The directories in which files may really be."""
     if not instead:
         return (directory,)
-    if isinstance(instead, str):
+    if isinstance(instead, (str, os.PathLike)):
         return (files.absolute(instead),)
     return tuple(map(files.absolute, instead))
 
