@@ -295,3 +295,34 @@ def test_leaving_while_a_streaming_handler_waits(serve, logs, where, how):
     server.turn()
     assert sorted(calls) == sorted([where, "closed", "woken"])
     is_sane(server, logs)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        build("/", fields={"Connection": "close"}) + b"GET / HT",
+        build("/", "POST", b"abc", {"Content-Length": "10"}),
+        b"nonsense",
+    ],
+    ids=["another request behind", "a part of a body", "nonsense"],
+)
+def test_leaving_before_an_answer_that_ends_the_connection(serve, logs, sent):
+    """The answer finds nobody, and the system tells so when our side of the connection ends."""
+
+    class Early(web.RequestHandler):
+        def get(self):
+            self.write("Hello")
+
+        def prepare(self):
+            if self.request.method == "POST":
+                self.finish("no need of a body")
+
+    server = serve(web.stream_request_body(Early))
+    for _ in range(3):
+        with server.held():
+            connection = server.connect()
+            connection.send(sent)
+            connection.close()
+        server.turn()
+    assert server.request("/").body == b"Hello"
+    assert logs.lines(level=logging.ERROR) == []

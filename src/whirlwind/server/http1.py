@@ -519,9 +519,9 @@ class ServerConnection(Peer):
         if self._eof or not unread or not self.transport.can_write_eof():
             self.transport.close()
             return
-        self.transport.write_eof()
-        self.deadline = self.site.now() + self.site.linger_timeout
-        self._resume_reading()
+        if self.end_sending():
+            self.deadline = self.site.now() + self.site.linger_timeout
+            self._resume_reading()
 
     def _watch_last_bytes(self) -> None:
         """What is left to send, however little, must not keep the connection for ever."""

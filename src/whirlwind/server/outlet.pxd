@@ -25,6 +25,7 @@ cdef class Outlet:
     cpdef object send(self, bytes data)
     @cython.locals(out=list, size=Py_ssize_t)
     cpdef object flush(self)
+    cpdef bint end_sending(self)
     cpdef object uncork(self)
     cpdef object written(self)
     cpdef bint is_gone(self)

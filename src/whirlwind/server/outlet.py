@@ -76,6 +76,19 @@ class Outlet:
             else:
                 self.transport.write(out[0] if len(out) == 1 else b"".join(out))
 
+    def end_sending(self) -> bool:
+        """Tell the peer that nothing more comes, while what it sends can still be read.
+
+        :returns: False when the peer has gone already, and the connection with it.
+        """
+        try:
+            self.transport.write_eof()
+        except OSError:
+            # A peer that closed without a look at the answer: asyncio leaves this to us.
+            self.transport.abort()
+            return False
+        return True
+
     def uncork(self) -> None:
         """Write what was collected, and the rest as it comes."""
         self.queued = False

@@ -450,8 +450,7 @@ class WebSocketConnection(FrameSender):
         ):
             self.transport.close()
             self._close_by = self.hub.now() + limits.CLOSE_TIMEOUT
-        else:
-            self.transport.write_eof()
+        elif self.end_sending():
             self._close_by = self.hub.now() + limits.LINGER_TIMEOUT
             self._resume_reading()
         self.set_deadline()
