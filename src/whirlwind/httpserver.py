@@ -27,7 +27,6 @@ from whirlwind.netutil import ssl_options_to_context
 from whirlwind.protocol import limits
 from whirlwind.server.callback import CallbackApplication
 from whirlwind.server.http1 import ServerConnection
-from whirlwind.server.proxy import apply_proxy_fields
 from whirlwind.server.site import DirectApplication, Site
 from whirlwind.server.tls import log_failed_handshakes
 from whirlwind.tcpserver import TCPServer
@@ -209,12 +208,12 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     def start_request(
         self, server_conn: object, request_conn: HTTPConnection
     ) -> HTTPMessageDelegate:
-        """Start one request: ask the application, and put ``xheaders`` in front of it."""
+        """Start one request: ask the application."""
         delegate: HTTPMessageDelegate
         if isinstance(self.request_callback, HTTPServerConnectionDelegate):
             delegate = self.request_callback.start_request(server_conn, request_conn)
         else:
-            delegate = _Collector(self.request_callback, server_conn, request_conn, self)
+            delegate = _Collector(self.request_callback, server_conn, request_conn)
         return delegate
 
     def on_close(self, server_conn: object) -> None:
@@ -273,12 +272,10 @@ class _Collector(HTTPMessageDelegate):
         callback: Callable[[HTTPServerRequest], Any],
         server_conn: object,
         request_conn: HTTPConnection,
-        server: HTTPServer,
     ) -> None:
         self._callback = callback
         self._server_conn = server_conn
         self._connection = request_conn
-        self._server = server
         self._request: HTTPServerRequest | None = None
         self._chunks: list[bytes] = []
 
@@ -289,8 +286,6 @@ class _Collector(HTTPMessageDelegate):
             start_line=start_line,
             headers=headers,
         )
-        if self._server.xheaders:
-            apply_proxy_fields(self._request, self._server.trusted_downstream)
         return None
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:

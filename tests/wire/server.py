@@ -25,6 +25,7 @@ web: Any = importlib.import_module(f"{PACKAGE}.web")
 httpserver: Any = importlib.import_module(f"{PACKAGE}.httpserver")
 httputil: Any = importlib.import_module(f"{PACKAGE}.httputil")
 netutil: Any = importlib.import_module(f"{PACKAGE}.netutil")
+routing: Any = importlib.import_module(f"{PACKAGE}.routing")
 gen: Any = importlib.import_module(f"{PACKAGE}.gen")
 
 try:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import pathlib
+import ssl
 import threading
 from typing import Any
 
 import pytest
 
-from whirlwind import routing
+from whirlwind import routing, web
 from whirlwind.asgi import ASGIContainer, ClientDisconnectedError, LifespanError, MessageError
+from whirlwind.httpclient import HTTPRequest
 from whirlwind.protocol.errors import HTTPOutputError
 from whirlwind.websocket import websocket_connect
 
@@ -478,3 +481,124 @@ def test_a_client_that_leaves_during_the_handshake(start) -> None:
         connection.abort()
         wait_until(lambda: len(seen) == 2)
     assert seen == ["websocket.connect", "websocket.disconnect"]
+
+
+# --- where it is mounted, and over what ---------------------------------------------------------
+
+
+async def tell_ends(scope, receive, send) -> None:
+    told = repr((scope["client"], scope["server"], scope["scheme"])).encode()
+    await send(start_message())
+    await send(body_message(told))
+
+
+@pytest.mark.parametrize("mounted", [False, True])
+def test_what_a_proxy_says(start, mounted) -> None:
+    target: Any = ASGIContainer(tell_ends)
+    if mounted:
+        target = web.Application([(r"/.*", target)])
+    server = start(target, xheaders=True, trusted_downstream=["198.51.100.1"])
+    with server.connect() as connection:
+        fields = {"X-Forwarded-For": "192.0.2.7, 198.51.100.1", "X-Forwarded-Proto": "https"}
+        ends = ("127.0.0.1", server.port)
+        expected = repr((("192.0.2.7", 0), ends, "https")).encode()
+        assert connection.request("/", fields=fields).body == expected
+        assert b"'127.0.0.1'" in connection.request("/").body  # it holds for that request alone
+
+
+@pytest.mark.parametrize("mounted", [False, True])
+def test_over_tls(start, mounted) -> None:
+    here = pathlib.Path(__file__).parent
+    pair = {"certfile": str(here / "test.crt"), "keyfile": str(here / "test.key")}
+    target: Any = ASGIContainer(tell_ends)
+    if mounted:
+        target = web.Application([(r"/.*", target)])
+    server = start(target, ssl_options=pair)
+    with server.connect(context=ssl.create_default_context(cafile=pair["certfile"])) as connection:
+        assert connection.request("/").body.endswith(b"'https')")
+
+
+@pytest.mark.parametrize("mounted", [False, True])
+def test_over_a_unix_socket(start, mounted) -> None:
+    target: Any = ASGIContainer(tell_ends)
+    if mounted:
+        target = web.Application([(r"/.*", target)])
+    server = start(target, unix=True)
+    assert server.request("/").body == repr((None, (server.address, None), "http")).encode()
+
+
+@pytest.mark.parametrize("mounted", [False, True])
+def test_an_answer_nobody_reads_is_not_buffered(start, mounted) -> None:
+    sent: list[int] = []
+
+    async def app(scope, receive, send) -> None:
+        await send(start_message())
+        for number in range(400):
+            await send(body_message(b"x" * 65536, True))
+            sent.append(number)
+        await send(body_message())
+
+    target: Any = ASGIContainer(app)
+    if mounted:
+        target = web.Application([(r"/.*", target)])
+    server = start(target)
+    with server.connect() as connection:
+        connection.send(build("/"))
+        wait_until(lambda: sent)
+        for _ in range(50):
+            server.turn()
+        assert len(sent) < 400  # of 26 MB; the kernel takes a few
+        assert connection.read().body == b"x" * 65536 * 400
+
+
+@pytest.mark.parametrize("mounted", [False, True])
+def test_a_cancelled_send_leaves_the_answer_whole(start, mounted) -> None:
+    held: list[bool] = []
+
+    async def app(scope, receive, send) -> None:
+        await send(start_message())
+        blocked = False
+        for _ in range(400):
+            task = asyncio.ensure_future(send(body_message(b"x" * 65536, True)))
+            for _ in range(3):
+                await asyncio.sleep(0)
+            if not task.done():
+                blocked = True
+                task.cancel()
+                await asyncio.wait([task])
+                held.append(task.cancelled())
+                break
+        assert blocked
+        await send(body_message(b"end"))
+
+    target: Any = ASGIContainer(app)
+    if mounted:
+        target = web.Application([(r"/.*", target)])
+    with start(target).connect() as connection:
+        connection.send(build("/"))
+        wait_until(lambda: held)
+        body = connection.read().body
+    assert held == [True]
+    assert len(body) % 65536 == 3
+    assert body.endswith(b"xend")
+
+
+def test_a_websocket_mounted_among_handlers(start) -> None:
+    async def app(scope, receive, send) -> None:
+        assert (await receive())["type"] == "websocket.connect"
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "text": f"{scope['path']} {scope['client'][0]}"})
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    container = ASGIContainer(app, root_path="/api")
+    server = start(web.Application([(r"/api/.*", container)]), xheaders=True)
+
+    async def talk() -> Any:
+        request = HTTPRequest(
+            f"ws://127.0.0.1:{server.port}/api/ws", headers={"X-Real-Ip": "192.0.2.7"}
+        )
+        connection = await websocket_connect(request)
+        return await connection.read_message()
+
+    assert asyncio.run(talk()) == "/api/ws 192.0.2.7"

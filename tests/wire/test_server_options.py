@@ -8,7 +8,7 @@ import zlib
 import pytest
 
 from .raw import RawConnection, build, wait_until
-from .server import web
+from .server import httputil, routing, web
 
 
 class Tell(web.RequestHandler):
@@ -63,6 +63,28 @@ def test_xheaders(serve, fields, expected):
     server = serve(Tell, xheaders=True, trusted_downstream=["5.5.5.5", "6.6.6.6"])
     answer = server.request(fields=fields)
     assert answer.body.decode() == expected
+
+
+@pytest.mark.parametrize("kind", ["router", "application in a router", "function"])
+def test_xheaders_on_the_general_path(start, kind):
+    def answer(request):
+        body = f"{request.remote_ip} {request.protocol}".encode()
+        line = httputil.ResponseStartLine("HTTP/1.1", 200, "OK")
+        headers = httputil.HTTPHeaders({"Content-Length": str(len(body))})
+        request.connection.write_headers(line, headers, body)
+        request.connection.finish()
+
+    application = web.Application([(r".*", Tell)])
+    target = {
+        "router": routing.RuleRouter([routing.Rule(routing.PathMatches(".*"), application)]),
+        "application in a router": web.Application([(routing.HostMatches(".*"), application)]),
+        "function": routing.RuleRouter([routing.Rule(routing.PathMatches(".*"), answer)]),
+    }[kind]
+    server = start(target, xheaders=True)
+    with server.connect() as connection:
+        fields = {"X-Real-Ip": "1.2.3.4", "X-Scheme": "https"}
+        assert connection.request(fields=fields).body == b"1.2.3.4 https"
+        assert connection.request().body == b"127.0.0.1 http"
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])

@@ -1,6 +1,11 @@
 """What can go wrong between a server and an ASGI application."""
 
+from typing import Final
+
 from whirlwind._public import claim
+
+# Of exceptions that have led to each other; programs can make a ring of them.
+_LONGEST_CHAIN: Final = 20
 
 
 class ASGIError(RuntimeError):
@@ -17,6 +22,21 @@ class LifespanError(ASGIError):
 
 class ClientDisconnectedError(OSError):
     """``send`` after the client has left (an `OSError`, as the specification's 2.4 has it)."""
+
+
+def is_about_client(error: BaseException) -> bool:
+    """Whether an exception is what `ClientDisconnectedError` became on its way.
+
+    Frameworks have one of their own for it (Starlette's ``ClientDisconnect``).
+    """
+    seen = 0
+    found: BaseException | None = error
+    while found is not None and seen < _LONGEST_CHAIN:
+        if isinstance(found, ClientDisconnectedError):
+            return True
+        found = found.__cause__ or found.__context__
+        seen += 1
+    return False
 
 
 claim("whirlwind.asgi", ASGIError, MessageError, LifespanError, ClientDisconnectedError)

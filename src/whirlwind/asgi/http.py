@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Final
 
 from whirlwind._version import VERSION
-from whirlwind.asgi.errors import ClientDisconnectedError, MessageError
+from whirlwind.asgi.errors import ClientDisconnectedError, MessageError, is_about_client
 from whirlwind.asgi.scope import make_scope
 from whirlwind.httputil import (
     HTTPHeaders,
@@ -237,10 +237,10 @@ class HTTPCycle(HTTPMessageDelegate):
                     "The ASGI application returned without a whole answer: %s",
                     _summary(self.request),
                 )
-        except ClientDisconnectedError:
-            pass  # not everybody looks whether the client is still there
-        except Exception:
-            app_log.error("Uncaught exception %s", _summary(self.request), exc_info=True)
+        except Exception as error:
+            # Not everybody looks whether the client is still there.
+            if not is_about_client(error):
+                app_log.error("Uncaught exception %s", _summary(self.request), exc_info=True)
         finally:
             if self._state != _COMPLETE:
                 self._fail()

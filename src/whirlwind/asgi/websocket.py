@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Final
 
-from whirlwind.asgi.errors import ClientDisconnectedError, MessageError
+from whirlwind.asgi.errors import ClientDisconnectedError, MessageError, is_about_client
 from whirlwind.asgi.scope import make_scope
 from whirlwind.log import app_log
 from whirlwind.websocket import WebSocketClosedError, WebSocketHandler, handshake
@@ -188,11 +188,11 @@ class SocketHandler(WebSocketHandler):
         code = 1000
         try:
             await container.app(scope, self._receive, self._send)
-        except ClientDisconnectedError:
-            pass  # not everybody looks whether the client is still there
-        except Exception:
-            code = 1011
-            app_log.error("Uncaught exception in WebSocket %s", request.uri, exc_info=True)
+        except Exception as error:
+            # Not everybody looks whether the client is still there.
+            if not is_about_client(error):
+                code = 1011
+                app_log.error("Uncaught exception in WebSocket %s", request.uri, exc_info=True)
         finally:
             self._end(code)
 

@@ -303,8 +303,12 @@ class Exchange(ExchangeBase, HTTPConnection):
 
     @property
     def context(self) -> Any:
-        """What is known of the peer: ``remote_ip``, ``protocol``, ``address``."""
-        return self.conn
+        """What is known of the peer: ``remote_ip``, ``protocol``, ``address``.
+
+        With ``xheaders``, what the proxy says of the client of the present request.
+        """
+        conn: Any = self.conn
+        return conn if conn.forwarded is None else conn.forwarded
 
     @property
     def no_keep_alive(self) -> bool:

@@ -133,6 +133,7 @@ class ServerConnection(Peer):
         except Exception:
             app_log.error("Uncaught exception in close callback", exc_info=True)
         finally:
+            self.forwarded = None  # it refers to this
             self.site.connection_closed(self)
 
     def pause_writing(self) -> None:
@@ -272,7 +273,8 @@ class ServerConnection(Peer):
             exchange.request = request
         request.server_connection = self
         if self.site.xheaders:
-            self.site.apply_proxy_fields(request)
+            self.forwarded = self.site.forwarded(self, request.headers)
+            request._context = self.forwarded
         return request
 
     def _begin(self, head: RequestHead) -> None:
@@ -320,10 +322,12 @@ class ServerConnection(Peer):
 
     def _begin_delegate(self, exchange: Exchange, head: RequestHead) -> None:
         """The general path: the delegates of `httputil`, as Tornado 4.0 defined them."""
-        receiver = self.site.delegate.start_request(self, exchange)
-        exchange.receiver = receiver
         headers = httputil.HTTPHeaders()
         headers.load(head.raw)
+        if self.site.xheaders:
+            self.forwarded = self.site.forwarded(self, headers)
+        receiver = self.site.delegate.start_request(self, exchange)
+        exchange.receiver = receiver
         if exchange.decoder is not None:
             exchange.decoder.rewrite(headers)
         line = httputil.RequestStartLine(head.method, head.target, head.version)
@@ -612,6 +616,7 @@ class ServerConnection(Peer):
         out = self._out
         self._out = []
         self._closing = self.shut = True
+        self.forwarded = None
         self.deadline = self.write_deadline = 0.0
         self.corked = False
         self.site.forget(self)

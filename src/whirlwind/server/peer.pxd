@@ -4,6 +4,7 @@ from whirlwind.server.site cimport Site
 
 cdef class Peer(Outlet):
     cdef public Site site
+    cdef public object forwarded
     cdef object _address
     cdef bint _address_known
 

@@ -10,6 +10,8 @@ from whirlwind.server.site import Site
 class Peer(Outlet):
     """A connection of a server, as far as it is about who is at the other end."""
 
+    #: What a trusted proxy says of the client of the present request, None without.
+    forwarded: Any
     _address: Any
     _address_known: bool
 
@@ -59,4 +61,4 @@ class Peer(Outlet):
         return None if self.transport is None else self.transport.get_extra_info("ssl_object")
 
 
-start_values(Peer, _address=None, _address_known=False)
+start_values(Peer, forwarded=None, _address=None, _address_known=False)

@@ -5,6 +5,7 @@ from collections.abc import Container
 from typing import Protocol
 
 from whirlwind.httputil.delegates import HTTPMessageDelegate, HTTPServerConnectionDelegate
+from whirlwind.httputil.headers import HTTPHeaders
 from whirlwind.httputil.request import HTTPServerRequest
 from whirlwind.protocol import limits
 from whirlwind.protocol.codings import Decoder
@@ -12,7 +13,7 @@ from whirlwind.protocol.heads import RequestHead
 from whirlwind.server.decoder import decoder_for
 from whirlwind.server.hub import Hub
 from whirlwind.server.outlet import Outlet
-from whirlwind.server.proxy import apply_proxy_fields
+from whirlwind.server.proxy import Forwarded, apply_proxy_fields
 
 
 class DirectApplication(Protocol):
@@ -55,9 +56,11 @@ class Site(Hub):
         self.trusted: Container[str] = ()
         self.protocol: str | None = None
 
-    def apply_proxy_fields(self, request: HTTPServerRequest) -> None:
-        """Believe the proxy in front of us about the client."""
-        apply_proxy_fields(request, self.trusted)
+    def forwarded(self, conn: Outlet, headers: HTTPHeaders) -> Forwarded:
+        """What the proxy in front of us says about the client of a request."""
+        context = Forwarded(conn, headers)
+        apply_proxy_fields(context, self.trusted)
+        return context
 
     def body_decoder(self, head: RequestHead) -> Decoder | None:
         """A decoder for the body that follows, if one is needed."""
