@@ -54,16 +54,17 @@ class Connector(ABC, Generic[_T]):
         if len(addresses) == 1:
             return await self._connect_to(*addresses[0])
         left = _in_turns(addresses)
-        race: list[asyncio.Task[_T]] = []
+        race: dict[asyncio.Task[_T], int] = {}
         waiting: set[asyncio.Task[_T]] = set()
         preferred: asyncio.Task[_T] | None = None
         winner: asyncio.Task[_T] | None = None
         try:
             while winner is None and (left or waiting):
-                if left:
-                    family, address = left.popleft()
+                found = self._next(left, {race[task] for task in waiting})
+                if found is not None:
+                    family, address = found
                     task = asyncio.ensure_future(self._connect_to(family, address))
-                    race.append(task)
+                    race[task] = family
                     waiting.add(task)
                     if family == addresses[0][0]:
                         preferred = task
@@ -81,6 +82,17 @@ class Connector(ABC, Generic[_T]):
                 if task is not winner:
                     task.cancel()
                     task.add_done_callback(self._discard_latecomer)
+
+    def _next(self, left: collections.deque[Address], busy: set[int]) -> Address | None:
+        """Take the address that is due; None if there is none.
+
+        :arg busy: the families of the attempts under way: with a local port, one of each at once.
+        """
+        for address in left:
+            if self.source_port is None or address[0] not in busy:
+                left.remove(address)
+                return address
+        return None
 
     def _discard_latecomer(self, task: asyncio.Task[_T]) -> None:
         if _succeeded(task):

@@ -155,8 +155,9 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             request = HTTPRequest(url=request, **kwargs)
         elif kwargs:
             raise ValueError("kwargs can't be used if request is an HTTPRequest object")
-        if request._headers is not None:
-            request.headers = HTTPHeaders(request._headers)
+        headers = request._headers
+        if headers is not None and not isinstance(headers, HTTPHeaders):
+            request.headers = HTTPHeaders(headers)
         proxied = cast("HTTPRequest", _RequestProxy(request, self.defaults))
         return StreamContext(self._make_call, proxied, raise_error)
 

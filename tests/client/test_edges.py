@@ -181,6 +181,26 @@ class TestConnections:
 
         run(main)
 
+    def test_a_name_that_ends_with_a_dot(self, run: Run, certificate: Certificate) -> None:
+        async def main() -> None:
+            names = {"localhost.": "127.0.0.1"}
+            options = {"ca_certs": certificate.certfile}
+            async with Server(tls=certificate.server()) as server:
+                async with client(hostname_mapping=names) as c:
+                    assert (await c.fetch(server.url(host="localhost."), **options)).code == 200
+
+        run(main)
+
+    def test_two_codings_in_two_lines(self, run: Run) -> None:
+        async def main() -> None:
+            twice = response(b"x", "Content-Encoding: gzip", "Content-Encoding: br")
+            async with Server(twice) as server, new() as c:
+                found = await c.fetch(server.url())
+                assert found.body == b"x"
+                assert found.headers["Content-Encoding"] == "gzip,br"
+
+        run(main)
+
     def test_an_address_that_swallows_packets(
         self, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -223,6 +223,43 @@ def test_source_address(run: Run) -> None:
     run(main)
 
 
+def test_a_local_port_is_for_one_attempt_at_a_time(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second address waits for the first to refuse, which it does when it is asked again."""
+
+    async def main() -> None:
+        listener = Listener()
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.listen(0)
+            queued = [socket.socket() for _ in range(4)]
+            for filler in queued:
+                filler.setblocking(False)
+                filler.connect_ex(silent.getsockname())
+            table = Table(
+                (socket.AF_INET, silent.getsockname()),
+                (socket.AF_INET, ("127.0.0.1", listener.port)),
+            )
+            connecting = asyncio.ensure_future(
+                TCPClient(table).connect("name", 1, source_ip="127.0.0.1", source_port=port)
+            )
+            await asyncio.sleep(0.1)
+            assert not connecting.done()
+        for filler in queued:
+            filler.close()
+        stream = await connecting
+        assert stream.socket.getsockname()[1] == port
+        stream.close()
+        await asyncio.sleep(0)
+        listener.close()
+
+    monkeypatch.setattr(_connector, "CONNECT_STAGGER", 0.01)
+    run(main)
+
+
 def test_timeout_while_resolving(run: Run) -> None:
     class Never(Resolver):
         def resolve(self, *args: Any) -> Any:

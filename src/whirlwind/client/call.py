@@ -326,10 +326,12 @@ class Call(Receiver):
         )
 
     def _open_decoder(self, head: ResponseHead) -> None:
-        self._decoder = decoder_for(head.get(b"content-encoding") or "", self._codings)
+        headers = HTTPHeaders()
+        headers.load(head.raw)
+        # All lines of the field: several codings are left as they are.
+        self._decoder = decoder_for(headers["Content-Encoding"], self._codings)
         if self._decoder is not None:
-            self._headers = headers = HTTPHeaders()
-            headers.load(head.raw)
+            self._headers = headers
             Decoder.rewrite(headers)
 
     def _announce(

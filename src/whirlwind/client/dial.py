@@ -117,7 +117,7 @@ class Dial(Connector[socket.socket]):
                 tunnel.transport,
                 connection,
                 origin_context,
-                server_hostname=origin.host.partition("%")[0],
+                server_hostname=_certified(origin.host),
                 ssl_shutdown_timeout=TLS_SHUTDOWN_TIMEOUT,
             )
         except BaseException as error:
@@ -168,7 +168,7 @@ class Dial(Connector[socket.socket]):
             self.step = "tls"
             self.phase = f"during TLS handshake with {host}:{port}"
             options["ssl"] = context
-            options["server_hostname"] = host.partition("%")[0]
+            options["server_hostname"] = _certified(host)
             options["ssl_shutdown_timeout"] = TLS_SHUTDOWN_TIMEOUT
         create: Any = self._loop.create_connection
         if sock.family == getattr(socket, "AF_UNIX", None):
@@ -183,3 +183,8 @@ class Dial(Connector[socket.socket]):
             if protocol.transport is None and sock.fileno() != -1:
                 sock.close()
             raise
+
+
+def _certified(host: str) -> str:
+    """The host as certificates have it: without a zone, or a dot at the end (RFC 6066)."""
+    return host.partition("%")[0].removesuffix(".")
