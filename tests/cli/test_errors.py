@@ -31,10 +31,12 @@ from whirlwind.cli.settings import Settings
             "cannot start: the ASGI application answers lifespan.startup.failed: no database",
         ),
         ("broken", 1, "cannot import broken: No module named 'nothing'"),
+        ("exits", 1, "cannot import exits: SystemExit: 3"),
     ],
 )
 def test_an_application_that_can_not_be_had_is_named(here, name, status, message) -> None:
     (here / "broken.py").write_text("import nothing\n")
+    (here / "exits.py").write_text("raise SystemExit(3)\n")
 
     async def start() -> None:
         application = await load(Settings(app=name))
@@ -44,7 +46,7 @@ def test_an_application_that_can_not_be_had_is_named(here, name, status, message
         asyncio.run(start())
     assert str(caught.value) == message.format(here)
     assert caught.value.status == status
-    assert ("Traceback" in caught.value.details) == (name in ("apps:fails", "broken"))
+    assert ("Traceback" in caught.value.details) == (name in ("apps:fails", "broken", "exits"))
     assert "cli/loading" not in caught.value.details
 
 
@@ -68,7 +70,18 @@ def test_a_port_in_use(here, capsys) -> None:
         port = str(sock.getsockname()[1])
         assert main(["serve", "apps:app", "--port", port, "--log-level", "none"]) == 2
     assert capsys.readouterr().err == (
-        f"whirlwind serve: error: cannot listen on 127.0.0.1 port {port}: Address already in use\n"
+        f"whirlwind serve: error: cannot listen: Address already in use (127.0.0.1:{port})\n"
+    )
+
+
+def test_a_unix_socket_that_can_not_be(here, capsys) -> None:
+    arguments = ["serve", "apps:app", "--log-level", "none", "--uds"]
+    assert main([*arguments, "apps.py"]) == 2
+    assert main([*arguments, "/no/such/folder/s"]) == 2
+    assert capsys.readouterr().err == (
+        "whirlwind serve: error: cannot listen: File apps.py exists and is not a socket\n"
+        "whirlwind serve: error: cannot listen: No such file or directory "
+        "('/no/such/folder/s')\n"
     )
 
 

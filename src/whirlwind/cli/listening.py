@@ -78,8 +78,7 @@ def open_sockets(
     try:
         return Listening(_bind(settings.host or None, settings.port, workers))
     except OSError as error:
-        where = f"{settings.host} port {settings.port}"
-        raise CommandError(f"cannot listen on {where}: {error.strerror or error}") from None
+        raise CommandError(f"cannot listen: {error.strerror or error}") from None
 
 
 def _bind(host: str | None, port: int, workers: int) -> list[list[socket.socket]]:
@@ -143,9 +142,9 @@ def _unix_socket(path: str, mode: int) -> Listening:
     try:
         return Listening([[bind_unix_socket(path, mode)]], path)
     except ValueError as error:
-        raise CommandError(f"cannot listen on {path}: {error}") from None
+        raise CommandError(f"cannot listen: {error}") from None
     except OSError as error:
-        raise CommandError(f"cannot listen on {path}: {error.strerror or error}") from None
+        raise CommandError(f"cannot listen: {error.strerror or error}") from None
 
 
 def _is_served(path: str) -> bool:

@@ -82,7 +82,7 @@ def import_target(specification: str) -> Any:
                 f"there is no module {error.name!r} in {folder} nor among what is installed"
             ) from None
         raise _failure(f"cannot import {name}: {error}", error) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise _failure(f"cannot import {name}: {reason}", error) from error
     for part in path.split("."):

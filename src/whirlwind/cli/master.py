@@ -168,15 +168,17 @@ class Master:
         moments = [child.deadline for child in self._children()]
         moments += [self._stands_still_since(child) for child in self._children()]
         if not self._stopping:
-            moments += [
-                slot.not_before
-                for slot in self._slots
-                if slot.incoming is None and (slot.serving is None or slot.due)
-            ]
+            moments += [slot.not_before for slot in self._slots if self._waits_for_time(slot)]
             if self._notifier.watchdog_interval is not None:
                 moments.append(self._next_sign_of_life)
         soonest = min(moments, default=math.inf)
         return None if soonest == math.inf else max(0.0, soonest - time.monotonic())
+
+    def _waits_for_time(self, slot: _Slot) -> bool:
+        """Whether only the clock keeps a worker from being started."""
+        if slot.serving is None:
+            return slot.incoming is None
+        return slot.due and all(each.incoming is None for each in self._slots)
 
     def _stands_still_since(self, child: Child) -> float:
         """The moment at which a worker that says nothing more is given up."""
