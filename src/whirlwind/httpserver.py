@@ -23,7 +23,7 @@ from whirlwind.httputil import (
 )
 from whirlwind.ioloop import IOLoop
 from whirlwind.iostream.as_transport import StreamTransport
-from whirlwind.netutil import ssl_options_to_context
+from whirlwind.netutil import backlog_of, ssl_options_to_context
 from whirlwind.protocol import limits
 from whirlwind.server.callback import CallbackApplication
 from whirlwind.server.http1 import ServerConnection
@@ -340,7 +340,7 @@ def _serve(
 
     :returns: what stops accepting; the socket is still to be closed then.
     """
-    options: dict[str, Any] = {"sock": sock, "start_serving": False}
+    options: dict[str, Any] = {"sock": sock, "start_serving": False, "backlog": backlog_of(sock)}
     if context is not None:
         options["ssl"] = context
         options["ssl_handshake_timeout"] = limits.TLS_HANDSHAKE_TIMEOUT
@@ -351,7 +351,7 @@ def _serve(
             options["cleanup_socket"] = False
         server = _finish_now(loop.create_unix_server(factory, **options))
     else:
-        server = _finish_now(loop.create_server(factory, backlog=limits.LISTEN_BACKLOG, **options))
+        server = _finish_now(loop.create_server(factory, **options))
     _finish_now(server.start_serving())
     if isinstance(loop, asyncio.SelectorEventLoop):
         # asyncio's Server.close() fails the connections that are just being accepted, with an

@@ -12,6 +12,7 @@ import socket
 import ssl
 import stat
 import warnings
+import weakref
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, cast
 
@@ -45,6 +46,18 @@ _Resolved = list[tuple[int, Any]]
 def _client_ssl_defaults() -> ssl.SSLContext:
     """The context of clients that ask for TLS without options: system roots, names checked."""
     return ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
+
+
+#: What was asked for: a listening socket does not tell.
+_backlogs: weakref.WeakKeyDictionary[socket.socket, int] = weakref.WeakKeyDictionary()
+
+
+def backlog_of(sock: socket.socket) -> int:
+    """The backlog with which a socket was made here; for others, as much as the system allows.
+
+    asyncio's servers listen once more when they start, which replaces the socket's own.
+    """
+    return _backlogs.get(sock, socket.SOMAXCONN)
 
 
 @functools.cache
@@ -131,6 +144,7 @@ def _listening_socket(
         sock.setblocking(False)
         sock.bind(sockaddr)
         sock.listen(backlog)
+        _backlogs[sock] = backlog
     except OSError as error:
         sock.close()
         raise plain_error(error, display(family, sockaddr)) from None
@@ -172,6 +186,7 @@ if hasattr(socket, "AF_UNIX"):
             if not abstract:
                 os.chmod(file, mode)
             sock.listen(backlog)
+            _backlogs[sock] = backlog
         except OSError as error:
             sock.close()
             raise plain_error(error, repr(file)) from None

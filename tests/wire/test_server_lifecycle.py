@@ -10,6 +10,7 @@ import pathlib
 import re
 import socket
 import ssl
+import sys
 
 import pytest
 
@@ -451,3 +452,24 @@ def test_many_connections_at_once(serve):
     for connection in connections:
         assert connection.read().body == b"Hello"
         connection.close()
+
+
+@ours
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the backlog of a socket")
+def test_the_kernel_queues_as_many_as_it_was_asked_to(serve):
+    server = serve(Hello)
+
+    def listen():
+        made, foreign = (httpserver.HTTPServer(web.Application()) for _ in range(2))
+        sockets = netutil.bind_sockets(0, "127.0.0.1", backlog=7)
+        made.add_sockets(sockets)
+        sockets.append(socket.create_server(("127.0.0.1", 0), backlog=5))
+        foreign.add_socket(sockets[-1])
+        # struct tcp_info: of a socket that listens, tcpi_sacked is the backlog.
+        told = [sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)[28:] for sock in sockets]
+        made.stop()
+        foreign.stop()
+        return [int.from_bytes(raw, sys.byteorder) for raw in told]
+
+    most = int(pathlib.Path("/proc/sys/net/core/somaxconn").read_text())
+    assert server.call(listen) == [7, min(most, socket.SOMAXCONN)]
