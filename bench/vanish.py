@@ -24,7 +24,7 @@ import sys
 import time
 import urllib.request
 import zlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from measure import Server, raise_file_limit, require_linux, running, usage
@@ -106,6 +106,7 @@ class Client(asyncio.Protocol):
         self.head: asyncio.Future[bytes] = loop.create_future()
         self.gone: asyncio.Future[None] = loop.create_future()
         self.closed = False
+        self.mute = False
         self.awaited: asyncio.Future[None] | None = None
         self.last = b""
         self._rest = b""
@@ -137,7 +138,7 @@ class Client(asyncio.Protocol):
 
     def _take(self, opcode: int, payload: bytes) -> None:
         if opcode == 9:
-            if not self.transport.is_closing():
+            if not self.mute and not self.transport.is_closing():
                 self.transport.write(frame(0x8A, payload, b"\0\0\0\0"))
         elif opcode == 8:
             self.closed = True
@@ -153,12 +154,25 @@ class Client(asyncio.Protocol):
         if not self.gone.done():
             self.gone.set_result(None)
 
+    def hang_up(self) -> None:
+        """Say no more."""
+        self.mute = True
+        self.transport.write_eof()
+
     async def ask(self, data: bytes) -> None:
         """Say something and wait until something is said."""
         self.awaited = asyncio.get_running_loop().create_future()
         self.transport.write(data)
+        await soon(self.awaited, "echo")
+
+
+async def soon(what: Awaitable[Any], name: str) -> Any:
+    """Wait for something that the server has to do soon."""
+    try:
         async with asyncio.timeout(PATIENCE):
-            await self.awaited
+            return await what
+    except (OSError, RuntimeError) as error:
+        raise ConnectionError(f"no {name}: {error!r}") from None
 
 
 class Crowd:
@@ -189,12 +203,12 @@ class Crowd:
                 await self._visit(room, fate)
                 self.ends[fate] += 1
             except (OSError, RuntimeError) as error:
-                self.wrong[f"{fate}: {error!r}"] += 1
+                self.wrong[f"{fate}: {error}"] += 1
 
     async def _visit(self, room: int, fate: str) -> None:
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(PATIENCE):
-            _, client = await loop.create_connection(Client, "127.0.0.1", self.port)
+        opening = loop.create_connection(Client, "127.0.0.1", self.port)
+        _, client = await soon(opening, "connection")
         self.open += 1
         self.most = max(self.most, self.open)
         transport = client.transport
@@ -209,8 +223,7 @@ class Crowd:
             if fate == "dash":
                 await self._reset(client)
                 return
-            async with asyncio.timeout(PATIENCE):
-                answer = await client.head
+            answer = await soon(client.head, "answer")
             if b" 101 " not in answer:
                 raise ConnectionError(f"the server answers {answer[:40]!r}")
             for _ in range(self.chance.randrange(1, 7)):
@@ -238,7 +251,7 @@ class Crowd:
         client.transport.close()
 
     async def _half(self, client: Client) -> None:
-        client.transport.write_eof()
+        client.hang_up()
         await self._ended(client)
 
     async def _frame(self, client: Client) -> None:
@@ -262,19 +275,14 @@ class Crowd:
         client.transport.write(frame(0x81, b"flood", b"abcd"))
         client.transport.pause_reading()
         if self.chance.random() < 0.5:
-            # Nothing more will come from here, either.
-            client.transport.write_eof()
+            client.hang_up()
         await asyncio.sleep(DEAFNESS)
         client.transport.resume_reading()
         await self._ended(client)
 
     async def _ended(self, client: Client) -> None:
         """The server has to end the connection."""
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await client.gone
-        except TimeoutError:
-            raise ConnectionError("the server keeps the connection") from None
+        await soon(client.gone, "end")
 
 
 def state(port: int) -> dict[str, Any]:

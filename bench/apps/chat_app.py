@@ -42,6 +42,7 @@ class Chat(WebSocketHandler):
 
     def open(self, room):
         counts["opened"] += 1
+        self.number = room
         self.room = rooms[room]
         self.room.add(self)
 
@@ -66,6 +67,8 @@ class Chat(WebSocketHandler):
     def on_close(self):
         counts["closed"] += 1
         self.room.discard(self)
+        if not self.room:
+            rooms.pop(self.number, None)
 
 
 class State(web.RequestHandler):

@@ -374,8 +374,10 @@ class WebSocketConnection(FrameSender):
 
     def _handler_failed(self, error: BaseException) -> None:
         """A hook raised: log it, and tell the peer that it is not its fault (RFC 6455: 1011)."""
-        if isinstance(error, WebSocketClosedError) and self.is_gone():
-            return  # a coroutine that wrote to a peer that has left meanwhile
+        if isinstance(error, WebSocketClosedError) and self.is_closing():
+            # It wrote to a peer that has left meanwhile, or that this side waits for to leave.
+            gen_log.debug("Not sent to %s: the connection is closing", self.peer_name())
+            return
         self._log_exception(error)
         self._break_off(1011, "internal error")
 
