@@ -64,6 +64,7 @@ class WebSocketClientConnection:
     :arg resolver: `Resolver` that looks up the server's name.
 
     :ivar headers: `HTTPHeaders` of the server's answer.
+    :ivar code: int or None, its status: 101 when the connection is open.
     :ivar close_code: int or None, the code with which the server closed.
     :ivar close_reason: str or None, its reason.
     :ivar protocol: the connection proper; None when `close` was called.
@@ -91,6 +92,7 @@ class WebSocketClientConnection:
         self.connect_future: Future[WebSocketClientConnection] = Future()
         self.connect_future.add_done_callback(self._connect_done)
         self.headers = HTTPHeaders()
+        self.code: int | None = None
         self.close_code: int | None = None
         self.close_reason: str | None = None
         self.key = base64.b64encode(os.urandom(16)).decode("ascii")
@@ -140,6 +142,7 @@ class WebSocketClientConnection:
 
     def _declined(self, response: HTTPResponse) -> None:
         """The handshake has failed."""
+        self.code = response.code
         if self._opening is not None:
             self._release(self._opening.engine)
         if self.connect_future.done():
@@ -179,6 +182,7 @@ class WebSocketClientConnection:
         rest = connection.hand_over()
         self._http = connection
         self.headers = headers
+        self.code = 101
         self.protocol = protocol
         protocol._selected_subprotocol = chosen
         protocol.begin(hub, transport, parser, deflater, None, context)
