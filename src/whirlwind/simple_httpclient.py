@@ -14,7 +14,9 @@ from whirlwind.httpclient import AsyncHTTPClient, HTTPError, HTTPRequest, HTTPRe
 from whirlwind.httpclient.client import Fetch
 from whirlwind.httpclient.request import _RequestProxy
 from whirlwind.httputil import HTTPHeaders
+from whirlwind.ioloop import IOLoop
 from whirlwind.netutil import OverrideResolver, Resolver
+from whirlwind.platform.loops import running_loop
 from whirlwind.protocol import limits
 from whirlwind.tcpclient import TCPClient
 
@@ -115,6 +117,12 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         if engine is not None and not engine.closed and not engine.loop.is_closed():
             engine.close_from_anywhere()
 
+    def _follow(self, io_loop: IOLoop) -> None:
+        super()._follow(io_loop)
+        engine, self._engine = self._engine, self._engine.twin_on(io_loop)
+        if not engine.closed and not engine.loop.is_closed():
+            engine.close_from_anywhere()
+
     def _connection_class(self) -> type[Call]:
         return _HTTPConnection
 
@@ -155,6 +163,9 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             request = HTTPRequest(url=request, **kwargs)
         elif kwargs:
             raise ValueError("kwargs can't be used if request is an HTTPRequest object")
+        loop = running_loop()
+        if loop is not None and loop is not self.io_loop.asyncio_loop:
+            self._follow(IOLoop.current())
         headers = request._headers
         if headers is not None and not isinstance(headers, HTTPHeaders):
             request.headers = HTTPHeaders(headers)

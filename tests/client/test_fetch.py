@@ -14,7 +14,7 @@ import pytest
 
 from tests.client.scripted import CLOSE, OK, Server, client, redirect, response, soon
 from tests.unit.loops import Certificate, Run, certificate, run
-from whirlwind import gen
+from whirlwind import gen, netutil
 from whirlwind.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from whirlwind.httputil import HTTPHeaders
 from whirlwind.netutil import Resolver
@@ -879,6 +879,9 @@ class TestTimeouts:
         run(main)
 
     def test_of_the_tls_handshake(self, run: Run) -> None:
+        # Read once and before connecting, the system's authorities may take all of the time.
+        netutil._client_ssl_defaults()
+
         async def main() -> None:
             with socket.create_server(("127.0.0.1", 0)) as listener:
                 port = listener.getsockname()[1]

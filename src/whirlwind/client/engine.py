@@ -24,6 +24,7 @@ from whirlwind.client.connection import ClientConnection
 from whirlwind.client.desk import Desk
 from whirlwind.client.dial import Dial
 from whirlwind.client.pool import Pool
+from whirlwind.client.waiting import FairLine
 from whirlwind.protocol import limits
 
 if TYPE_CHECKING:
@@ -71,6 +72,18 @@ class Engine(Desk):
         self._timer: asyncio.TimerHandle | None = None
         self._guard: AsyncGenerator[None, None] | None = None
         io_loop._links.add(self)
+
+    def twin_on(self, io_loop: IOLoop) -> Engine:
+        """An engine with the same settings on another loop."""
+        twin = Engine(
+            io_loop, self.resolver, self.max_clients, self.max_header_size, self.max_body_size
+        )
+        twin.pool.max_idle = self.pool.max_idle
+        twin.pool.idle_timeout = self.pool.idle_timeout
+        twin.proxy_context = self.proxy_context
+        if self.fair is not None:
+            twin.queue = twin.fair = FairLine(self.fair.max_per_host)
+        return twin
 
     # --- connections ----------------------------------------------------------------------------
 

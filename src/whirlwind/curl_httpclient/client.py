@@ -120,6 +120,12 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
         self._timer: object = None
         self._end = _ClosedWithLoop(self)
 
+    def _follow(self, io_loop: IOLoop) -> None:
+        # libcurl's sockets are watched by the loop that the client was made on.
+        raise RuntimeError(
+            "this client belongs to another event loop: make it in the coroutine that uses it"
+        )
+
     def close(self) -> None:
         """Give up what is under way and free what libcurl holds."""
         if not self._closed:

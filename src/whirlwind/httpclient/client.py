@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from collections.abc import Callable
 from typing import Any, cast
@@ -13,6 +12,7 @@ from whirlwind.httpclient.request import HTTPRequest, _RequestProxy, plain_reque
 from whirlwind.httpclient.response import HTTPResponse
 from whirlwind.httputil import HTTPHeaders
 from whirlwind.ioloop import IOLoop
+from whirlwind.platform.loops import running_loop
 from whirlwind.util import Configurable, is_finalizing
 
 
@@ -36,7 +36,7 @@ class HTTPClient:
         self, async_client_class: type[AsyncHTTPClient] | None = None, **kwargs: Any
     ) -> None:
         self._closed = True  # in case this fails before the end
-        if _loop_runs():
+        if running_loop() is not None:
             raise RuntimeError(
                 "HTTPClient blocks, and an event loop is running in this thread: "
                 "use AsyncHTTPClient and await what its fetch returns"
@@ -188,11 +188,22 @@ class AsyncHTTPClient(Configurable):
         headers = request._headers
         if headers is not None and not isinstance(headers, HTTPHeaders):
             request.headers = HTTPHeaders(headers)
+        loop = running_loop()
+        if loop is not None and loop is not self.io_loop.asyncio_loop:
+            self._follow(IOLoop.current())
         future = Fetch(loop=self.io_loop.asyncio_loop)
         if not raise_error:
             future.raise_error = False
         self.fetch_impl(cast("HTTPRequest", _RequestProxy(request, self.defaults)), future.respond)
         return future
+
+    def _follow(self, io_loop: IOLoop) -> None:
+        """Work on another loop from now on.
+
+        A client may be made where no loop runs yet, as a global variable for example, and
+        ``asyncio.run`` brings a loop of its own.
+        """
+        self.io_loop = io_loop
 
     def fetch_impl(self, request: HTTPRequest, callback: Callable[[HTTPResponse], None]) -> None:
         """Fetch a request: what an implementation defines.
@@ -202,14 +213,6 @@ class AsyncHTTPClient(Configurable):
             code 599 and an error.
         """
         raise NotImplementedError(f"{type(self).__qualname__} must define fetch_impl()")
-
-
-def _loop_runs() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 def _make_request(url: str, arguments: dict[str, Any]) -> HTTPRequest:

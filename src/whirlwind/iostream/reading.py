@@ -206,7 +206,7 @@ class Reading:
     def _begin_read(self, kind: int) -> Future[Any]:
         if self._read_future is not None:
             if not self._read_future.done():
-                raise RuntimeError("Already reading")
+                raise RuntimeError("Already reading: one read at a time, await the one before")
             self._drop_read()
         future = self._read_future = self.io_loop.asyncio_loop.create_future()
         self._read_kind = kind
