@@ -79,7 +79,7 @@ def test_examples(
             if inspect.iscoroutine(waiting):
                 await waiting
         served = names["server"].streams | names["secure"].streams
-        for stream in [names["ann"], names["bob"], names["cid"], *served]:
+        for stream in [names["ann"], names["bob"], names["cid"], names["dan"], *served]:
             stream.close()
         names["server"].stop()
         names["secure"].stop()
