@@ -62,6 +62,7 @@ class ServedConnection(HTTPConnection):
         self.receiver: HTTPMessageDelegate | None = None
         self.request_done = False
         self._method = scope.get("method", "GET")
+        self._hints = "http.response.early_hint" in (scope.get("extensions") or {})
         self._send = send
         self._loop = asyncio.get_running_loop()
         self._state = FRESH
@@ -92,7 +93,10 @@ class ServedConnection(HTTPConnection):
             raise HTTPOutputError("The response was already started")
         code = start_line.code
         if code < 200:
-            return self._put(None)  # interim responses are the server's
+            if code != 103 or not self._hints:
+                return self._put(None)  # interim responses are the server's
+            links = [link.encode("latin-1") for link in headers.get_list("Link")]
+            return self._put({"type": "http.response.early_hint", "links": links})
         self._left = self._body_size(code, headers)
         self._state = HEAD_SENT
         taken = self._put({"type": self._start_type, "status": code, "headers": fields_of(headers)})

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MAX_UNREAD: Final = 65536
 
 _REASONS: Final = {status.value: status.phrase for status in http.HTTPStatus}
+_EARLY_HINTS: Final = ResponseStartLine("HTTP/1.1", 103, "Early Hints")
 _SERVER: Final = f"Whirlwind/{VERSION}"
 
 # What the application has said so far.
@@ -160,6 +161,8 @@ class HTTPCycle(HTTPMessageDelegate):
                 raise ClientDisconnectedError("the client has left") from error
         elif kind == "http.response.start" and state == _NOTHING:
             self._take_start(message)
+        elif kind == "http.response.early_hint" and state == _NOTHING:
+            await self._send_hints(message)
         else:
             raise MessageError(f"unexpected ASGI message {kind!r}: {_EXPECTED[state]}")
 
@@ -182,6 +185,21 @@ class HTTPCycle(HTTPMessageDelegate):
         self._bodyless = self.request.method == "HEAD" or code in (204, 304)
         self._headers = headers
         self._state = _START
+
+    async def _send_hints(self, message: dict[str, Any]) -> None:
+        headers = HTTPHeaders()
+        try:
+            for link in message["links"]:
+                headers.add("Link", link.decode("latin-1"))
+        except (KeyError, TypeError, ValueError, AttributeError, HTTPInputError) as error:
+            raise MessageError(f"malformed http.response.early_hint: {error!r}") from error
+        connection: Any = self.request.connection
+        try:
+            # RFC 9110 section 15.2: a client of HTTP/1.0 does not know what to do with it.
+            if self.request.version != "HTTP/1.0":
+                await connection.write_headers(_EARLY_HINTS, headers)
+        except StreamClosedError as error:
+            raise ClientDisconnectedError("the client has left") from error
 
     def _send_first(self, body: bytes, more: bool) -> Awaitable[None]:
         headers: Any = self._headers
@@ -229,6 +247,7 @@ class HTTPCycle(HTTPMessageDelegate):
         container = self._container
         scope = make_scope("http", self.request, container.root_path)
         scope["method"] = self.request.method
+        scope["extensions"] = {"http.response.early_hint": {}}
         container.add_state(scope)
         try:
             await container.app(scope, self.receive, self.send)

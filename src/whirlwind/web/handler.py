@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from whirlwind._public import claim
 from whirlwind.escape import utf8, xhtml_escape
 from whirlwind.gen import BadYieldError, convert_yielded
-from whirlwind.httputil import HTTPServerRequest
+from whirlwind.httputil import HTTPHeaders, HTTPServerRequest, ResponseStartLine
 from whirlwind.iostream import IOStream, StreamClosedError
 from whirlwind.log import app_log, gen_log
 from whirlwind.protocol.errors import HTTPInputError, ProtocolError
+from whirlwind.web.done import DONE
 from whirlwind.web.errors import Finish, HTTPError
 from whirlwind.web.languages import LanguagesMixin
 from whirlwind.web.rendering import RenderingMixin
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Final statuses whose responses have no body (RFC 9110 sections 15.3.5 and 15.4.5).
 _WITHOUT_BODY = (204, 304)
+
+_EARLY_HINTS = ResponseStartLine("HTTP/1.1", 103, "Early Hints")
 
 
 def _unimplemented_method(self: "RequestHandler", *args: str, **kwargs: str) -> None:
@@ -136,6 +139,29 @@ class RequestHandler(RenderingMixin, LanguagesMixin, Responding, XsrfMixin, Sign
         # "//host/page" they would lead to that host.
         self.set_header("Location", utf8(url))
         self.finish()
+
+    def send_early_hints(self, *links: str) -> Awaitable[None]:
+        """Tell the browser what the page will need, before the answer is ready (RFC 8297).
+
+        Worth it where something is waited for afterwards. A client of HTTP/1.0 is not told
+        (RFC 9110 section 15.2).
+
+        :arg links: values of ``Link`` fields, such as ``</style.css>; rel=preload; as=style``.
+        :returns: an awaitable that is done when the data was handed to the operating system.
+        :raises ValueError: a value that would split the response.
+        :raises RuntimeError: the answer has begun.
+        """
+        if self._headers_written:
+            raise RuntimeError("Early hints come before the answer, which has begun")
+        headers = HTTPHeaders()
+        for link in links:
+            if not headers.append_checked("Link", link):
+                raise ValueError(f"Unsafe header value {link!r} for Link")
+        if not links or self.request.version == "HTTP/1.0":
+            return DONE
+        connection: Any = self.request.connection
+        sent: Awaitable[None] = connection.write_headers(_EARLY_HINTS, headers)
+        return sent
 
     # --- errors ---------------------------------------------------------------------------------
 
