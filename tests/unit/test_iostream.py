@@ -11,6 +11,7 @@ import struct
 import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -293,6 +294,27 @@ def test_write_takes_any_bytes(run: Run) -> None:
     run(main)
 
 
+@pytest.mark.parametrize("size", [6, 200_000])
+def test_write_takes_bytes_that_are_not_in_one_piece(run: Run, size: int) -> None:
+    async def main() -> None:
+        writer, reader = stream_pair()
+        data = os.urandom(size)
+        writer.write(memoryview(data)[::2])
+        blocked = writer.write(bytes(5 * MB))
+        writer.write(memoryview(data)[::-1])
+        assert await reader.read_bytes(size // 2) == data[::2]
+        await reader.read_bytes(5 * MB)
+        await blocked
+        assert await reader.read_bytes(size) == data[::-1]
+        with pytest.raises(TypeError, match="one piece"):
+            reader.read_into(memoryview(bytearray(10))[::2])
+        assert not reader.reading()
+        writer.close()
+        reader.close()
+
+    run(main)
+
+
 @pytest.mark.parametrize("end", ["written", "closed"])
 def test_written_bytearray_can_be_resized_afterwards(run: Run, end: str) -> None:
     async def main() -> None:
@@ -434,6 +456,26 @@ def test_s20_connect_and_resets(run: Run, caplog: pytest.LogCaptureFixture) -> N
 
     run(main)
     assert not caplog.records, "a peer that leaves is no news"
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix sockets")
+def test_connect_to_a_unix_socket_whose_queue_is_full(run: Run, tmp_path: Path) -> None:
+    """The kernel says EAGAIN, and does not go on by itself as it does with TCP."""
+
+    async def main() -> None:
+        path = str(tmp_path / "socket")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen(0)
+            streams = [IOStream(socket.socket(socket.AF_UNIX)) for _ in range(10)]
+            assert await streams[0].connect(path) is streams[0]
+            with pytest.raises(StreamClosedError) as caught:
+                await gen.multi([stream.connect(path) for stream in streams[1:]], OSError)
+            assert isinstance(caught.value.real_error, BlockingIOError)
+            for stream in streams:
+                stream.close()
+
+    run(main)
 
 
 def test_s21_real_error(run: Run) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from whirlwind._public import claim
 from whirlwind.concurrent import Future  # noqa: TC001 - kept resolvable
 from whirlwind.ioloop import IOLoop
-from whirlwind.iostream.buffers import Data, WriteBuffer
+from whirlwind.iostream.buffers import Data, WriteBuffer, as_bytes
 from whirlwind.iostream.errors import (
     StreamBufferFullError,
     StreamClosedError,
@@ -116,9 +116,7 @@ class BaseIOStream(Reading):
         if buffer is None:
             raise StreamClosedError(real_error=self.error)
         if data:
-            view = memoryview(data)
-            if view.ndim != 1 or view.itemsize != 1:
-                view = view.cast("B")
+            view = as_bytes(data)
             size = len(view)
             if self.max_write_buffer_size is not None and (
                 len(buffer) + size > self.max_write_buffer_size

@@ -13,6 +13,14 @@ _JOINED_MAX: Final = 65536
 Data = bytes | bytearray | memoryview
 
 
+def as_bytes(data: Data) -> memoryview:
+    """A view of ``data`` byte by byte; of a copy if its bytes are not in one piece."""
+    view = memoryview(data)
+    if view.ndim != 1 or view.itemsize != 1 or not view.c_contiguous:
+        view = view.cast("B") if view.c_contiguous else memoryview(view.tobytes())
+    return view
+
+
 class WriteBuffer:
     """Bytes in order, without copying the large pieces.
 
@@ -32,9 +40,7 @@ class WriteBuffer:
 
     def append(self, data: Data) -> None:
         """Add bytes at the end."""
-        view = memoryview(data)
-        if view.ndim != 1 or view.itemsize != 1:
-            view = view.cast("B")
+        view = as_bytes(data)
         size = len(view)
         if size > STREAM_JOIN_SIZE:
             self._pieces.append(view)

@@ -177,6 +177,8 @@ class Reading:
         view = memoryview(buf)
         if view.readonly:
             raise TypeError(f"read_into needs a writable buffer, not {type(buf).__name__}")
+        if not view.c_contiguous:
+            raise TypeError("read_into needs a buffer whose bytes are in one piece")
         future = self._begin_read(PARTIAL if partial else BYTES)
         if view.ndim != 1 or view.itemsize != 1:
             view = view.cast("B")

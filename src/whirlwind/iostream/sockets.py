@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import ssl
+import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from whirlwind._public import claim
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
 _Self = TypeVar("_Self", bound="IOStream")
 
-# Windows says EWOULDBLOCK where others say EINPROGRESS.
-_CONNECT_UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN})
+# Windows says EWOULDBLOCK where others say EINPROGRESS. On those the former, which is EAGAIN too,
+# means that nothing is under way: no free port, or a Unix socket's queue is full (connect(2)).
+_CONNECT_UNDER_WAY = errno.EWOULDBLOCK if sys.platform == "win32" else errno.EINPROGRESS
 
 
 class IOStream(BaseIOStream):
@@ -83,7 +85,7 @@ class IOStream(BaseIOStream):
         try:
             self.socket.connect(address)
         except OSError as error:
-            if error.errno not in _CONNECT_UNDER_WAY:
+            if error.errno != _CONNECT_UNDER_WAY:
                 self.close(exc_info=error)
                 return future
         self._link.pin = self
