@@ -93,7 +93,13 @@ class TCPClient:
             return stream
         attempt.phase = f"during TLS handshake with {host}:{port}"
         # Cancelled, it closes the connection; there is no stream yet that we could close.
-        return await stream.start_tls(False, ssl_options=ssl_options, server_hostname=host)
+        secure = stream.start_tls(False, ssl_options=ssl_options, server_hostname=host)
+        try:
+            return await secure
+        except asyncio.CancelledError:
+            if not secure.cancelled() and secure.exception() is None:
+                secure.result().close()  # cancelled in the very turn in which it was done
+            raise
 
 
 class _StreamConnector(Connector[IOStream]):

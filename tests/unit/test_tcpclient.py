@@ -316,6 +316,33 @@ def test_cancelled_in_the_handshake(run: Run, certificate: Certificate) -> None:
     run(main)
 
 
+def test_cancelled_when_the_handshake_is_just_done(
+    run: Run, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        listener = Listener()
+        start_tls = IOStream.start_tls
+
+        def cancelling(stream: IOStream, server_side: bool, *args: Any, **options: Any) -> Any:
+            future = start_tls(stream, server_side, *args, **options)
+            if not server_side:
+                future.add_done_callback(lambda _: connecting.cancel())
+            return future
+
+        monkeypatch.setattr(IOStream, "start_tls", cancelling)
+        connecting = asyncio.ensure_future(
+            TCPClient().connect("127.0.0.1", listener.port, ssl_options=certificate.client())
+        )
+        served, _ = await listener.accepted.get()
+        secure = await served.start_tls(True, certificate.server())
+        with pytest.raises(asyncio.CancelledError):
+            await connecting
+        assert await secure.read_until_close() == b""
+        listener.close()
+
+    run(main)
+
+
 def test_wrong_certificate(run: Run, certificate: Certificate) -> None:
     async def main() -> None:
         listener = Listener()
