@@ -10,6 +10,7 @@ import asyncio
 import concurrent.futures
 import datetime
 import functools
+import inspect
 import math
 import numbers
 import os
@@ -238,9 +239,12 @@ class IOLoop(Configurable):
             )
         outcome: Future[Any] | None = None
         timed_out = False
+        given_up = False
 
         def begin() -> None:
             nonlocal outcome
+            if given_up:
+                return
             try:
                 result = func()
                 if result is not None and not is_future(result):
@@ -255,7 +259,11 @@ class IOLoop(Configurable):
                 else:
                     outcome = self.asyncio_loop.create_future()
                     outcome.set_result(result)
-            self.add_future(outcome, lambda _: self.stop())
+            self.add_future(outcome, end)
+
+        def end(_: object) -> None:
+            if not given_up:
+                self.stop()
 
         def expire() -> None:
             nonlocal timed_out
@@ -269,7 +277,8 @@ class IOLoop(Configurable):
         try:
             self.start()
         finally:
-            # Ctrl-C ends start() too: the next run must not meet this one's timeout.
+            # Ctrl-C ends start() too: whoever runs the loop next must not meet what is left of this.
+            given_up = True
             if handle is not None:
                 self.remove_timeout(handle)
         if outcome is None or outcome.cancelled() or not outcome.done():
@@ -502,10 +511,12 @@ class PeriodicCallback:
         timeout = self._timeout
         try:
             result = self.callback()
+        except asyncio.CancelledError:
+            result = None  # of something that it looked at: no reason to end
         except Exception:
             app_log.error("Exception in callback %r", self.callback, exc_info=True)
             result = None
-        if result is not None and hasattr(result, "__await__"):
+        if result is not None and inspect.isawaitable(result):
             from whirlwind.gen import convert_yielded
 
             self.io_loop.add_future(

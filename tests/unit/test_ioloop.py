@@ -12,7 +12,9 @@ import socket
 import subprocess
 import sys
 import threading
+import types
 import weakref
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -241,6 +243,40 @@ def test_run_sync_that_is_interrupted_leaves_no_timeout(io_loop: IOLoop) -> None
     assert io_loop.run_sync(longer) == "whole"
 
 
+def test_run_sync_that_is_interrupted_does_not_stop_the_next_one(io_loop: IOLoop) -> None:
+    first: asyncio.Future[None] = io_loop.asyncio_loop.create_future()
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    def work() -> asyncio.Future[None]:
+        io_loop.add_callback(interrupt)
+        return first
+
+    with pytest.raises(KeyboardInterrupt):
+        io_loop.run_sync(work)
+
+    async def clean_up() -> str:
+        first.set_result(None)
+        await gen.sleep(0.01)
+        return "whole"
+
+    assert io_loop.run_sync(clean_up) == "whole"
+
+
+def test_run_sync_while_the_loop_runs_leaves_it_alone(io_loop: IOLoop) -> None:
+    called: list[str] = []
+
+    async def main() -> str:
+        with pytest.raises(RuntimeError, match="a loop is running"):
+            io_loop.run_sync(lambda: called.append("inner"))
+        await gen.sleep(0.01)
+        return "whole"
+
+    assert io_loop.run_sync(main) == "whole"
+    assert called == []
+
+
 def test_run_sync_stopped_by_somebody_else(io_loop: IOLoop) -> None:
     future: asyncio.Future[None] = io_loop.asyncio_loop.create_future()
     io_loop.add_callback(io_loop.stop)
@@ -321,12 +357,13 @@ def test_close_all_fds() -> None:
     other.close()
 
 
-def test_a_running_loop_cannot_be_closed(run: Run) -> None:
+def test_a_running_loop_cannot_be_closed(io_loop: IOLoop) -> None:
     async def main() -> None:
         with pytest.raises(RuntimeError, match="running"):
-            IOLoop.current().close()
+            io_loop.close()
 
-    run(main)
+    io_loop.run_sync(main)
+    assert IOLoop.current(instance=False) is io_loop, "it is the thread's loop as before"
 
 
 def test_errors_of_callbacks_are_logged(io_loop: IOLoop, caplog: pytest.LogCaptureFixture) -> None:
@@ -378,6 +415,15 @@ def test_executors(run: Run) -> None:
             loop.set_default_executor(pool)
             name = await loop.run_in_executor(None, lambda: threading.current_thread().name)
         assert name.startswith("mine")
+
+    run(main)
+
+
+def test_an_executor_call_that_raises_stop_iteration_ends(run: Run) -> None:
+    async def main() -> None:
+        with pytest.raises(RuntimeError, match="StopIteration") as caught:
+            await IOLoop.current().run_in_executor(None, next, iter(()))
+        assert isinstance(caught.value.__cause__, StopIteration)
 
     run(main)
 
@@ -482,6 +528,49 @@ def test_periodic_callback_started_twice_has_one_timer(run: Run) -> None:
         assert not second.cancelled()
         periodic.stop()
         assert second.cancelled()
+
+    run(main)
+
+
+@pytest.mark.parametrize("kind", ["function", "coroutine"])
+def test_periodic_callback_survives_a_cancellation(run: Run, kind: str) -> None:
+    """Such as that of a future whose result it asks for."""
+
+    async def main() -> None:
+        count = 0
+        enough = asyncio.Event()
+
+        def function() -> None:
+            nonlocal count
+            count += 1
+            if count == 3:
+                enough.set()
+            raise asyncio.CancelledError
+
+        async def coroutine() -> None:
+            function()
+
+        periodic = PeriodicCallback(function if kind == "function" else coroutine, 1)
+        periodic.start()
+        await enough.wait()
+        periodic.stop()
+
+    run(main)
+
+
+def test_periodic_callback_takes_generators_that_can_be_awaited(run: Run) -> None:
+    async def main() -> None:
+        done = asyncio.Event()
+
+        @types.coroutine
+        def callback() -> Generator[None, None, None]:
+            yield
+            done.set()
+
+        periodic = PeriodicCallback(callback, 1)
+        periodic.start()
+        await done.wait()
+        periodic.stop()
 
     run(main)
 

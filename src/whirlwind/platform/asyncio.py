@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import functools
 import os
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -81,6 +82,8 @@ class BaseAsyncIOLoop(IOLoop):
             self.selector_loop.add_reader(fd, self._handle_events, fd, IOLoop.READ)
         for fd in self.writers:
             self.selector_loop.add_writer(fd, self._handle_events, fd, IOLoop.WRITE)
+        for link in self._links:
+            link.renew()
         asyncio.set_event_loop(loop)
 
     def close(self, all_fds: bool = False) -> None:
@@ -223,6 +226,8 @@ class BaseAsyncIOLoop(IOLoop):
         func: Callable[..., _T],
         *args: Any,
     ) -> Future[_T]:
+        if sys.version_info < (3, 12):
+            func = functools.partial(_without_stop_iteration, func)
         return self.asyncio_loop.run_in_executor(executor, func, *args)
 
     def set_default_executor(self, executor: concurrent.futures.Executor) -> None:
@@ -259,9 +264,9 @@ class AsyncIOLoop(BaseAsyncIOLoop):
             raise
 
     def close(self, all_fds: bool = False) -> None:
+        super().close(all_fds=all_fds)
         if self.is_current:
             self._restore_loop_of_thread()
-        super().close(all_fds=all_fds)
 
     def make_current(self) -> None:
         if not self.is_current:
@@ -277,6 +282,14 @@ class AsyncIOLoop(BaseAsyncIOLoop):
             old = self.old_asyncio
             asyncio.set_event_loop(None if old is None or old.is_closed() else old)
         self.old_asyncio = None
+
+
+def _without_stop_iteration(func: Callable[..., _T], *args: Any) -> _T:
+    """Call on an executor; until Python 3.12, who awaits a ``StopIteration`` waits for ever."""
+    try:
+        return func(*args)
+    except StopIteration as error:
+        raise RuntimeError("the call raised StopIteration") from error
 
 
 def to_tornado_future(asyncio_future: Future[_T]) -> Future[_T]:
