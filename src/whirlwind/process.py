@@ -58,8 +58,8 @@ def fork_processes(num_processes: int | None, max_restarts: int | None = None) -
     number when it dies by a signal or with a non-zero status, and exits when all have left in
     peace.
 
-    A loop that exists but does not run is replaced by a new one in each child: its handlers stay,
-    callbacks and timers that wait in it are lost.
+    A loop that exists but does not run is replaced by a new one in each child: its handlers and
+    streams stay, callbacks and timers that wait in it are lost.
 
     :arg num_processes: how many; None or less than 1 means one for each CPU.
     :arg max_restarts: how often children may be started again in all, 100 by default.

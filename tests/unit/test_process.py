@@ -130,6 +130,40 @@ def test_fork_processes_after_a_loop_exists(kind: str) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+def test_a_stream_that_was_read_before_the_fork_can_be_read_after_it(kind: str) -> None:
+    """Its descriptor stays watched between reads: in each child, the new loop must be told."""
+    if kind == "uvloop":
+        pytest.importorskip("uvloop")
+    done = program(
+        f"""
+        import asyncio, os
+        from whirlwind import process
+        from whirlwind.ioloop import IOLoop
+        from whirlwind.iostream import PipeIOStream
+        if {kind!r} == "uvloop":
+            import uvloop as module
+        else:
+            module = asyncio
+        loop = IOLoop(asyncio_loop=module.new_event_loop())
+        reading, writing = os.pipe()
+        stream = PipeIOStream(reading, read_chunk_size=1)
+        async def read(sent):
+            waiting = stream.read_bytes(1)
+            await asyncio.sleep(0)
+            os.write(writing, sent)
+            return await waiting
+        assert loop.run_sync(lambda: read(b"x")) == b"x"
+        number = process.fork_processes(2, max_restarts=0)
+        # The children share the pipe: each finds one byte there, its own or the other one's.
+        assert loop.run_sync(lambda: read(b"y")) == b"y"
+        os.write(1, f"child {{number}}\\n".encode())
+        """
+    )
+    assert sorted(done.stdout.splitlines()) == ["child 0", "child 1"], done.stderr
+    assert done.returncode == 0, done.stderr
+
+
 def test_fork_processes_in_a_running_loop(run: Run) -> None:
     async def main() -> None:
         with pytest.raises(RuntimeError, match="running event loop"):

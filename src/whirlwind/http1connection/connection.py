@@ -17,9 +17,9 @@ from whirlwind.httputil import (
     RequestStartLine,
     ResponseStartLine,
 )
+from whirlwind.iostream import IOStream  # noqa: TC001 - kept resolvable
 
 if TYPE_CHECKING:
-    from whirlwind.iostream import IOStream
     from whirlwind.server.exchange import Exchange
 
 

@@ -9,11 +9,11 @@ from whirlwind.http1connection.answering import site_for
 from whirlwind.http1connection.connection import HTTP1Connection
 from whirlwind.http1connection.parameters import HTTP1ConnectionParameters
 from whirlwind.httputil import HTTPConnection, HTTPMessageDelegate, HTTPServerConnectionDelegate
+from whirlwind.iostream import IOStream  # noqa: TC001 - kept resolvable
 from whirlwind.iostream.as_transport import StreamTransport
 from whirlwind.server.http1 import ServerConnection
 
 if TYPE_CHECKING:
-    from whirlwind.iostream import IOStream
     from whirlwind.server.exchange import Exchange
     from whirlwind.server.site import Site
 

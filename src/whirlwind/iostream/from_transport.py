@@ -165,6 +165,9 @@ class _FeedLink(Link):
     def stop_writer(self) -> None:
         self.writing = False
 
+    def renew(self) -> None:
+        """Nothing is registered; the transport belongs to the loop that was left behind."""
+
     def close(self) -> None:
         # The loop keeps a transport whose stream nobody has any more; a socket would just go.
         super().close()

@@ -65,6 +65,13 @@ class Link:
             self.writing = False
             self._io_loop.selector_loop.remove_writer(self._fd)
 
+    def renew(self) -> None:
+        """Register again what was registered: the loop has another one below it, after a fork."""
+        if self.reading:
+            self._io_loop.selector_loop.add_reader(self._fd, self.readable)
+        if self.writing:
+            self._io_loop.selector_loop.add_writer(self._fd, self.writable)
+
     def close(self) -> None:
         self.pin = None
         self._io_loop._links.discard(self)
