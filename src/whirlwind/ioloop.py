@@ -277,7 +277,7 @@ class IOLoop(Configurable):
         try:
             self.start()
         finally:
-            # Ctrl-C ends start() too: whoever runs the loop next must not meet what is left of this.
+            # Ctrl-C ends start() too: whoever runs the loop next must not meet what is left here.
             given_up = True
             if handle is not None:
                 self.remove_timeout(handle)
