@@ -82,3 +82,17 @@ def test_what_the_other_loop_had_begun_ends_there(io_loop: IOLoop) -> None:
 
     io_loop.run_sync(main)
     client.close()
+
+
+def test_the_one_on_libcurl_says_that_it_cannot(io_loop: IOLoop) -> None:
+    pytest.importorskip("pycurl")
+    from whirlwind.curl_httpclient import CurlAsyncHTTPClient
+
+    client = CurlAsyncHTTPClient()
+
+    async def main() -> None:
+        with pytest.raises(RuntimeError, match="belongs to another event loop: make it in the"):
+            await client.fetch("http://127.0.0.1/")
+
+    asyncio.run(main())
+    client.close()
