@@ -130,6 +130,27 @@ class TestRequests:
 
         run(main)
 
+    def test_fields_of_the_client_go_before_what_is_usual(self, run: Run) -> None:
+        async def main() -> None:
+            fields = {"User-Agent": "mine/1", "Content-Type": "application/json"}
+            async with Server() as server, new(headers=fields) as c:
+                post: dict[str, Any] = {"method": "POST", "body": b"{}"}
+                await c.fetch(server.url(), **post)
+                await c.fetch(server.url(), headers={"Content-Type": "text/plain"}, **post)
+                await c.fetch(server.url(), user_agent="other/1")
+                await c.fetch(server.url(), headers={"User-Agent": "other/2"})
+                sent = [request.headers for request in server.requests]
+            assert [fields["user-agent"] for fields in sent] == [
+                "mine/1",
+                "mine/1",
+                "other/1",
+                "other/2",
+            ]
+            kinds = [fields["content-type"] for fields in sent[:2]]
+            assert kinds == ["application/json", "text/plain"]
+
+        run(main)
+
     def test_a_producer_that_is_cancelled(self, run: Run) -> None:
         async def main() -> None:
             async def produce(write: Any) -> None:
@@ -188,6 +209,26 @@ class TestConnections:
             async with Server(tls=certificate.server()) as server:
                 async with client(hostname_mapping=names) as c:
                     assert (await c.fetch(server.url(host="localhost."), **options)).code == 200
+
+        run(main)
+
+    @pytest.mark.parametrize("proxied", [False, True])
+    def test_an_end_within_the_handshake_is_named(self, run: Run, proxied: bool) -> None:
+        class Closing(Server):
+            async def _serve(self, reader: Any, writer: Any) -> None:
+                await reader.read(1000)
+                writer.close()
+
+        async def main() -> None:
+            async with Closing() as server, HTTPProxy() as proxy:
+                through = f"http://127.0.0.1:{proxy.port}" if proxied else None
+                async with new(proxy=through) as c:
+                    with pytest.raises(ConnectionError) as caught:
+                        await c.fetch(server.url().replace("http:", "https:"))
+                    name = f"127.0.0.1:{server.port}"
+                    assert (
+                        str(caught.value) == f"Connection closed during TLS handshake with {name}"
+                    )
 
         run(main)
 

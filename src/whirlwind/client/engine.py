@@ -102,6 +102,8 @@ class Engine(Desk):
             await dial.connect_to_origin(connection)
         except Exception as error:
             connection.abort()
+            if isinstance(error, ConnectionError) and not error.args:
+                error.args = (f"Connection closed {dial.phase}",)  # loops do not say where
             call.fail(error)
         except BaseException:
             connection.abort()

@@ -246,7 +246,10 @@ class Outgoing:
             if credentials is None:
                 credentials = (username, self.setting("auth_password") or "")
             ours["Authorization"] = heads.basic(*credentials)
-        if raw.user_agent or fields is None or "User-Agent" not in fields:
+        if self.has_own_fields:
+            self.own_fields(fields, ours)
+        is_named = "User-Agent" in ours or (fields is not None and "User-Agent" in fields)
+        if raw.user_agent or not is_named:
             ours["User-Agent"] = agent
         if self._codings:
             ours["Accept-Encoding"] = ", ".join(self._codings)
@@ -263,10 +266,10 @@ class Outgoing:
                 target = f"http://{self.origin.field}{target}"
                 if self.proxy.authorization is not None:
                     ours["Proxy-Authorization"] = self.proxy.authorization
-        if self.has_own_fields:
-            self.own_fields(fields, ours)
         self._prepare_body(fields, ours)
-        if self.method == "POST" and (fields is None or "Content-Type" not in fields):
+        if self.method == "POST" and not (
+            "Content-Type" in ours or (fields is not None and "Content-Type" in fields)
+        ):
             ours["Content-Type"] = "application/x-www-form-urlencoded"
         self.head, sent = heads.build(self.method, target, self.origin.field, fields, ours)
         connection = sent.lookup("Connection")
