@@ -664,6 +664,25 @@ def test_any_thread_policy() -> None:
     found[0].close()
 
 
+def test_selector_thread_of_a_loop_that_stops_at_once_leaves_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from whirlwind.platform.asyncio import SelectorThread
+
+    loop = asyncio.new_event_loop()
+    selector = SelectorThread(loop)
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    assert not asyncio.all_tasks(loop)
+    selector.close()
+    loop.close()
+    gone = weakref.ref(selector)
+    del loop, selector
+    gc.collect()
+    assert gone() is None
+    assert not caplog.records
+
+
 def test_selector_thread_watches_descriptors(caplog: pytest.LogCaptureFixture) -> None:
     from whirlwind.platform.asyncio import AddThreadSelectorEventLoop
 

@@ -46,8 +46,10 @@ class SelectorThread:
         if self._closed:
             return
         # asyncio.run closes open asynchronous generators before it closes its loop: the only
-        # notice that a loop we do not own gives of its end.
-        self._guard_task = self._real_loop.create_task(anext(self._guard))
+        # notice that a loop we do not own gives of its end. To open it takes no task, of which a
+        # loop that stops now would leave something behind.
+        with contextlib.suppress(StopIteration):
+            anext(self._guard).__await__().__next__()
         # A daemon: a program that forgets to close the loop must still be able to exit.
         self._thread = threading.Thread(target=self._run, name="whirlwind selector", daemon=True)
         self._thread.start()
