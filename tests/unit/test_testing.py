@@ -19,7 +19,7 @@ from whirlwind import gen
 from whirlwind.httpclient import AsyncHTTPClient, HTTPError
 from whirlwind.httpserver import HTTPServer
 from whirlwind.httputil import HTTPHeaders, ResponseStartLine
-from whirlwind.ioloop import IOLoop
+from whirlwind.ioloop import IOLoop, PeriodicCallback
 from whirlwind.testing import (
     AsyncHTTPSTestCase,
     AsyncHTTPTestCase,
@@ -33,6 +33,45 @@ from whirlwind.testing import (
 from whirlwind.web import Application, RequestHandler
 
 SHORT = 0.02
+
+
+class TestNativeCoroutines(AsyncHTTPTestCase):
+    """What calls a program's functions takes coroutines: handlers, callbacks, tests."""
+
+    def get_app(self) -> Application:
+        class Handler(RequestHandler):
+            async def prepare(self) -> None:
+                await gen.sleep(0)
+                self.prepared = True
+
+            async def get(self) -> None:
+                await gen.sleep(0)
+                self.write(f"prepared: {self.prepared}")
+
+        return Application([("/", Handler)])
+
+    def test_s01_a_native_handler(self) -> None:
+        response = self.fetch("/")
+        assert (response.code, response.body) == (200, b"prepared: True")
+
+    @gen_test
+    async def test_s01_native_tests_and_callbacks(self) -> None:
+        called: list[str] = []
+        twice = asyncio.Event()
+
+        async def callback(name: str) -> None:
+            await gen.sleep(0)
+            called.append(name)
+            if len(called) == 2:
+                twice.set()
+
+        periodic = PeriodicCallback(lambda: callback("periodic"), 1)
+        self.io_loop.add_callback(callback, "once")
+        await gen.sleep(0)
+        periodic.start()
+        await twice.wait()
+        periodic.stop()
+        assert called[:2] == ["once", "periodic"]
 
 
 def outcome(case: type[unittest.TestCase], name: str = "test") -> list[str]:
