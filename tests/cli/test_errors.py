@@ -89,7 +89,7 @@ def test_a_unix_socket_that_can_not_be(here, capsys) -> None:
     ("file", "message"),
     [
         ("no.pem", "--tls-cert: cannot read no.pem"),
-        ("apps.py", "no usable certificate and key in apps.py"),
+        ("apps.py", "cannot use certificate and key: [SSL]"),
     ],
 )
 def test_certificates_that_are_none(here, capsys, file, message) -> None:

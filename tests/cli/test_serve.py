@@ -171,7 +171,7 @@ def test_systemd_passes_the_socket_and_hears_of_the_beginning_and_the_end(folder
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notes:
         notes.bind(str(folder / "notify"))
         notes.settimeout(PATIENCE)
-        variables = {"NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": "200000"}
+        variables = {"NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": "1000000"}
         program = (sys.executable, "-c", ACTIVATE, "0")
         with Serving("apps:app", cwd=folder, listen=(), program=program, **variables) as server:
             received = [notes.recv(1000).decode() for _ in range(3)]

@@ -37,9 +37,9 @@ class Notifier:
 
     def alive(self) -> None:
         """A sign of life for the watchdog."""
-        self._send("WATCHDOG=1")
+        self._send("WATCHDOG=1", patience=0.0)
 
-    def _send(self, *lines: str) -> None:
+    def _send(self, *lines: str, patience: float = 1.0) -> None:
         if not self._address:
             return
         address = self._address
@@ -47,6 +47,8 @@ class Notifier:
             address = "\0" + address[1:]  # the abstract namespace
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+                # A full queue must not hold up the loop for long, or at all for what comes again.
+                sock.settimeout(patience)
                 sock.connect(address)
                 sock.send("\n".join(lines).encode())
         except OSError:

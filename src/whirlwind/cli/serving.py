@@ -133,5 +133,5 @@ def _tls_context(settings: Settings) -> ssl.SSLContext | None:
     try:
         return ssl_options_to_context(options, server_side=True)
     except (OSError, ValueError) as error:
-        files = " and ".join(filter(None, options.values()))
-        raise CommandError(f"no usable certificate and key in {files}: {error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise CommandError(f"cannot use certificate and key: {reason}") from None
