@@ -30,7 +30,7 @@ class Client:
             reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
             try:
                 while not stop.is_set() and await self._ask(reader, writer):
-                    pass
+                    await asyncio.sleep(0.002)  # workers need the processor to start
             finally:
                 writer.close()
                 await asyncio.gather(writer.wait_closed(), return_exceptions=True)
