@@ -276,10 +276,10 @@ class _Shared:
         raw = plain(message)
         self._binary = binary
         self._first = frames.BINARY_FRAME if binary else frames.TEXT_FRAME
-        self.payload = raw.encode("utf-8") if isinstance(raw, str) else raw
+        self.payload: bytes = raw.encode("utf-8") if isinstance(raw, str) else raw
         if isinstance(raw, bytes) and not binary:
             check_text(raw)
-        self.frame = masking.frame(self._first, self.payload)
+        self.frame: bytes = masking.frame(self._first, self.payload)
         self._packed: dict[Any, bytes] = {}
 
     def frame_for(self, connection: WebSocketConnection) -> bytes:

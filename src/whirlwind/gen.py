@@ -215,7 +215,7 @@ class Runner:
         self.future: Future[Any] | None = None
         self.running = False
         self.finished = False
-        self.io_loop = IOLoop.current()
+        self.io_loop: IOLoop = IOLoop.current()
         ready = ctx_run(self._receive, first_yielded)
         del first_yielded  # see the end of coroutine()
         if ready:

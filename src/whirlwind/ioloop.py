@@ -486,7 +486,7 @@ class PeriodicCallback:
         """
         self._cancel_next()
         # Read here and not in the constructor: the object may be made before any loop exists.
-        self.io_loop = IOLoop.current()
+        self.io_loop: IOLoop = IOLoop.current()
         self._running = True
         self._next_timeout = self.io_loop.time()
         self._schedule_next()

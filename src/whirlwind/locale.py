@@ -240,8 +240,8 @@ class Locale:
 
     def __init__(self, code: str) -> None:
         self.code = code
-        self.name = LOCALE_NAMES.get(code, {}).get("name", "Unknown")
-        self.rtl = code.startswith(("fa", "ar", "he"))
+        self.name: str = LOCALE_NAMES.get(code, {}).get("name", "Unknown")
+        self.rtl: bool = code.startswith(("fa", "ar", "he"))
         _ = self.translate
         self._months = [
             *(_("January"), _("February"), _("March"), _("April"), _("May"), _("June")),

@@ -242,9 +242,9 @@ class Part:
     """
 
     def __init__(self, parts: Parts, head: PartHead) -> None:
-        self.name = head.name
-        self.filename = head.filename
-        self.content_type = head.content_type
+        self.name: str = head.name
+        self.filename: str = head.filename
+        self.content_type: str = head.content_type
         self._parts = parts
         self._ended = False
         self._is_over = False

@@ -524,7 +524,7 @@ def _defining_file() -> str:
 
 
 #: The options of this program.
-options = OptionParser()
+options: OptionParser = OptionParser()
 
 
 def define(

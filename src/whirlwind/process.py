@@ -145,7 +145,7 @@ class Subprocess:
     STREAM = object()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.io_loop = IOLoop.current()
+        self.io_loop: IOLoop = IOLoop.current()
         self.stdin: PipeIOStream | IO[bytes] | None
         self.stdout: PipeIOStream | IO[bytes] | None
         self.stderr: PipeIOStream | IO[bytes] | None
@@ -171,7 +171,7 @@ class Subprocess:
         for name in ("stdin", "stdout", "stderr"):
             stream = PipeIOStream(ours[name]) if name in ours else getattr(self.proc, name)
             setattr(self, name, stream)
-        self.pid = self.proc.pid
+        self.pid: int = self.proc.pid
         self.returncode: int | None = None
         self._exit_callback: Callable[[int], Any] | None = None
         self._watching = False

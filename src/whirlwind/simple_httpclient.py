@@ -66,11 +66,11 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self.max_header_size = max_header_size
         self.max_body_size = max_body_size
         # A resolver that was given is the caller's to close.
-        self.own_resolver = resolver is None
+        self.own_resolver: bool = resolver is None
         self.resolver: Resolver = Resolver() if resolver is None else resolver
         if hostname_mapping is not None:
             self.resolver = OverrideResolver(resolver=self.resolver, mapping=hostname_mapping)
-        self.tcp_client = TCPClient(resolver=self.resolver)
+        self.tcp_client: TCPClient = TCPClient(resolver=self.resolver)
         self._engine = Engine(
             self.io_loop,
             self.resolver,

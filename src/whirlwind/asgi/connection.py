@@ -37,7 +37,7 @@ class Peer:
     def __init__(self, scope: dict[str, Any]) -> None:
         client = scope.get("client")
         self.address: Any = None if client is None else tuple(client)
-        self.remote_ip = str(client[0]) if client else "0.0.0.0"
+        self.remote_ip: str = str(client[0]) if client else "0.0.0.0"
         self.protocol = "https" if scope.get("scheme") in ("https", "wss") else "http"
 
 

@@ -47,7 +47,7 @@ class ASGIContainer(HTTPServerConnectionDelegate):
         if lifespan not in ("auto", "on", "off"):
             raise ValueError(f"lifespan is 'auto', 'on' or 'off', not {lifespan!r}")
         self.app = app
-        self.root_path = root_path.rstrip("/")
+        self.root_path: str = root_path.rstrip("/")
         self._lifespan = None if lifespan == "off" else Lifespan(app, lifespan)
         self._state: dict[str, Any] | None = None
         self._sockets = Application(

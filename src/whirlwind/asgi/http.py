@@ -64,7 +64,7 @@ class HTTPCycle(HTTPMessageDelegate):
         :arg request: its body may still be on its way.
         """
         self._container = container
-        self.request = request
+        self.request: HTTPServerRequest = request
         self.code = 500
         self._state = _NOTHING
         self._bodyless = False

@@ -25,9 +25,9 @@ class Watcher:
     """
 
     def __init__(self, on_change: Callable[[str], None]) -> None:
-        self.files = SourceFiles()
+        self.files: SourceFiles = SourceFiles()
         #: Milliseconds between two looks, without events.
-        self.check_time = 500.0
+        self.check_time: float = 500.0
         self._on_change = on_change
         self._pid: int | None = None
         self._lock = threading.Lock()

@@ -30,7 +30,7 @@ class Child:
         self.silent = False
         #: What it says about why it does not start.
         self.failure: CommandError | None = None
-        self.ready_since = 0.0
+        self.ready_since: float = 0.0
         #: When it said something last.
         self.last_heard = 0.0
         #: When it is killed if it has not ended.

@@ -280,8 +280,8 @@ class ClientCall(Call):
     ) -> None:
         super().__init__(engine, request, callback)
         self.settings = settings
-        self.offered = settings.offered
-        self.has_own_fields = settings.cookies is not None or bool(settings.headers)
+        self.offered: tuple[str, ...] = settings.offered
+        self.has_own_fields: bool = settings.cookies is not None or bool(settings.headers)
         self.trace: Trace | None = None
         if settings.trace is not None:
             self.trace = settings.trace(self.original)
@@ -325,16 +325,16 @@ class ClientCall(Call):
         elif not isinstance(timeouts, Timeouts):
             _check("timeouts", timeouts, Timeouts, "such as Timeouts(total=30)")
         if self.setting("connect_timeout") is None:
-            self.connect_timeout = timeouts.connect or math.inf
+            self.connect_timeout: float = timeouts.connect or math.inf
         if self.setting("request_timeout") is None:
-            self.request_timeout = timeouts.total or math.inf
+            self.request_timeout: float = timeouts.total or math.inf
             self.has_total_limit = timeouts.total is not None
         else:
-            self.has_total_limit = True
+            self.has_total_limit: bool = True
         self._queue_timeout = timeouts.queue or math.inf
-        self.read_timeout = timeouts.read or math.inf
-        self.write_timeout = timeouts.write or math.inf
-        self.watched = min(self.read_timeout, self.write_timeout) < math.inf
+        self.read_timeout: float = timeouts.read or math.inf
+        self.write_timeout: float = timeouts.write or math.inf
+        self.watched: bool = min(self.read_timeout, self.write_timeout) < math.inf
         if self.trace is not None and self._raw is not self.original:
             self._tell("redirected", self.url)
 

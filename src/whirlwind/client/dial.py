@@ -166,7 +166,7 @@ class Dial(Connector[socket.socket]):
         options: dict[str, Any] = {"sock": sock}
         if context is not None:
             self.step = "tls"
-            self.phase = f"during TLS handshake with {host}:{port}"
+            self.phase: str = f"during TLS handshake with {host}:{port}"
             options["ssl"] = context
             options["server_hostname"] = _certified(host)
             options["ssl_shutdown_timeout"] = TLS_SHUTDOWN_TIMEOUT

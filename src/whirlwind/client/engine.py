@@ -148,7 +148,7 @@ class Engine(Desk):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self.next_look = math.inf
+        self.next_look: float = math.inf
 
     def all_closed(self) -> None:
         """Nothing is left of a client that was closed."""

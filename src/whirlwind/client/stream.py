@@ -82,8 +82,8 @@ class StreamedResponse(HTTPResponse):
         else:
             self._ended = True
             self._trailers = response._trailers
-            self.request_time = response.request_time
-            self.time_info = response.time_info
+            self.request_time: float | None = response.request_time
+            self.time_info: dict[str, float] = response.time_info
         if not self._opened.done():
             assert self._failure is not None
             self._opened.set_exception(self._failure)

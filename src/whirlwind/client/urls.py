@@ -26,13 +26,13 @@ class Origin:
     __slots__ = ("field", "host", "last_head", "name", "path", "port", "tls")
 
     def __init__(self, scheme: str, host: str, port: int, field: str, path: str = "") -> None:
-        self.tls = scheme.startswith("https")
-        self.host = host
-        self.port = port
-        self.field = field
+        self.tls: bool = scheme.startswith("https")
+        self.host: str = host
+        self.port: int = port
+        self.field: str = field
         #: str, the path of the unix socket that stands for the host, or nothing.
-        self.path = path
-        self.name = f"{scheme}://{path or host}:{port}"
+        self.path: str = path
+        self.name: str = f"{scheme}://{path or host}:{port}"
         #: What the head of a request to this origin ended with, and what it was made from.
         self.last_head: tuple[str, str, bytes] = ("", "", b"")
 

@@ -37,7 +37,7 @@ from whirlwind.protocol import limits
 if TYPE_CHECKING:
     from whirlwind.httpclient import HTTPRequest
 
-curl_log = logging.getLogger("whirlwind.curl_httpclient")
+curl_log: logging.Logger = logging.getLogger("whirlwind.curl_httpclient")
 
 CR_OR_LF_RE = re.compile(b"\r|\n")
 

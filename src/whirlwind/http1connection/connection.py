@@ -58,9 +58,11 @@ class HTTP1Connection(HTTPConnection):
     ) -> None:
         self.is_client = is_client
         self.stream = stream
-        self.params = HTTP1ConnectionParameters() if params is None else params
+        self.params: HTTP1ConnectionParameters = (
+            HTTP1ConnectionParameters() if params is None else params
+        )
         self.context = context
-        self.no_keep_alive = self.params.no_keep_alive
+        self.no_keep_alive: bool = self.params.no_keep_alive
         self._side: AskingSide | AnsweringSide = (
             AskingSide(stream, self.params) if is_client else AnsweringSide(stream, self.params)
         )

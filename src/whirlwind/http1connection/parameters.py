@@ -30,8 +30,8 @@ class HTTP1ConnectionParameters:
         decompress: bool = False,
     ) -> None:
         self.no_keep_alive = no_keep_alive
-        self.chunk_size = chunk_size or limits.CHUNK_SIZE
-        self.max_header_size = max_header_size or limits.MAX_HEAD_SIZE
+        self.chunk_size: int = chunk_size or limits.CHUNK_SIZE
+        self.max_header_size: int = max_header_size or limits.MAX_HEAD_SIZE
         self.header_timeout = header_timeout
         self.max_body_size = max_body_size
         self.body_timeout = body_timeout

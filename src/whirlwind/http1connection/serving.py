@@ -38,7 +38,9 @@ class HTTP1ServerConnection:
         context: object | None = None,
     ) -> None:
         self.stream = stream
-        self.params = HTTP1ConnectionParameters() if params is None else params
+        self.params: HTTP1ConnectionParameters = (
+            HTTP1ConnectionParameters() if params is None else params
+        )
         self.context = context
         self._site: Site | None = None
 

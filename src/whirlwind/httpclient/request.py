@@ -183,7 +183,7 @@ class HTTPRequest:
         self.client_cert = client_cert
         self.ssl_options = ssl_options
         self.expect_100_continue = expect_100_continue
-        self.start_time = _now()
+        self.start_time: float = _now()
 
     @property
     def headers(self) -> HTTPHeaders:

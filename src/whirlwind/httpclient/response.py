@@ -50,16 +50,16 @@ class HTTPResponse:
         start_time: float | None = None,
     ) -> None:
         # Whoever implements fetch_impl() passes on what it was given, which is a _RequestProxy.
-        self.request = request if isinstance(request, HTTPRequest) else request.request
+        self.request: HTTPRequest = request if isinstance(request, HTTPRequest) else request.request
         self.code = code
-        self.reason = reason or httputil.responses.get(code, "Unknown")
+        self.reason: str = reason or httputil.responses.get(code, "Unknown")
         if headers is not None:
             self._headers = headers
         self._buffer = buffer
-        self.effective_url = self.request.url if effective_url is None else effective_url
+        self.effective_url: str = self.request.url if effective_url is None else effective_url
         self.start_time = start_time
         self.request_time = request_time
-        self.time_info = time_info or {}
+        self.time_info: dict[str, float] = time_info or {}
         if error is not None:
             self.error = error
         elif code < 200 or code >= 300:
@@ -143,7 +143,7 @@ class HTTPClientError(Exception):
     ) -> None:
         super().__init__(code, message, response)
         self.code = code
-        self.message = message or httputil.responses.get(code, "Unknown")
+        self.message: str = message or httputil.responses.get(code, "Unknown")
         self.response = response
 
     def __str__(self) -> str:

@@ -40,10 +40,10 @@ class PartHead:
         kind, parameters = _parse_header(disposition)
         if kind.lower() != "form-data":
             raise ProtocolError(400, "part with a Content-Disposition other than form-data")
-        self.name = parameters.get("name", "")
+        self.name: str = parameters.get("name", "")
         if not self.name:
             raise ProtocolError(400, "part without a name")
-        self.filename = parameters.get("filename", "")
+        self.filename: str = parameters.get("filename", "")
 
     def decoder(self) -> TransferDecoder | None:
         """What undoes the transfer encoding of the body; None if it has none."""

@@ -61,7 +61,7 @@ class HTTPServerRequest(RequestStorage):
         self.method = method
         self.uri = uri
         self.version = version
-        self.body = body or b""
+        self.body: bytes = body or b""
         self.connection = connection
         self.server_connection = server_connection
         if host is not None:

@@ -55,10 +55,10 @@ class BaseIOStream(Reading):
         read_chunk_size: int | None = None,
         max_write_buffer_size: int | None = None,
     ) -> None:
-        self.io_loop = IOLoop.current()
-        self.max_buffer_size = max_buffer_size or MAX_STREAM_BUFFER
+        self.io_loop: IOLoop = IOLoop.current()
+        self.max_buffer_size: int = max_buffer_size or MAX_STREAM_BUFFER
         # More than half the limit at once would go over it with the second chunk.
-        self.read_chunk_size = min(
+        self.read_chunk_size: int = min(
             read_chunk_size or STREAM_CHUNK_SIZE, max(self.max_buffer_size // 2, 1)
         )
         self.max_write_buffer_size = max_write_buffer_size

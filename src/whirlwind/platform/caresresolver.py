@@ -33,7 +33,7 @@ class CaresResolver(Resolver):
     """
 
     def initialize(self, **options: Any) -> None:
-        self.io_loop = IOLoop.current()
+        self.io_loop: IOLoop = IOLoop.current()
         self.channel: Any = pycares.Channel(sock_state_cb=self._socket_changed, **options)
         #: What is watched, by file descriptor: `IOLoop.READ` and `IOLoop.WRITE`.
         self.fds: dict[int, int] = {}

@@ -54,7 +54,7 @@ class Deflater:
         :arg takeover: whether a message may refer to those before it.
         :arg threshold: bytes below which `message` answers None.
         """
-        self.key = (level, mem_level, bits)
+        self.key: tuple[int, int, int] = (level, mem_level, bits)
         self.threshold = threshold
         self._takeover = takeover
         self._compressor: Any = None

@@ -49,13 +49,17 @@ class Options:
         server_max_window_bits: int | None = None,
         client_max_window_bits: int | None = None,
     ) -> None:
-        self.level = _in_range("compression_level", compression_level, 0, 9, 6)
-        self.mem_level = _in_range("mem_level", mem_level, 1, 9, 8)
-        self.threshold = limits.MIN_COMPRESSED_MESSAGE if threshold is None else threshold
+        self.level: int = _in_range("compression_level", compression_level, 0, 9, 6)
+        self.mem_level: int = _in_range("mem_level", mem_level, 1, 9, 8)
+        self.threshold: int = limits.MIN_COMPRESSED_MESSAGE if threshold is None else threshold
         self.server_no_context_takeover = server_no_context_takeover
         self.client_no_context_takeover = client_no_context_takeover
-        self.server_bits = _in_range("server_max_window_bits", server_max_window_bits, 8, 15, 15)
-        self.client_bits = _in_range("client_max_window_bits", client_max_window_bits, 8, 15, 15)
+        self.server_bits: int = _in_range(
+            "server_max_window_bits", server_max_window_bits, 8, 15, 15
+        )
+        self.client_bits: int = _in_range(
+            "client_max_window_bits", client_max_window_bits, 8, 15, 15
+        )
 
 
 OPTION_NAMES: Final = tuple(inspect.signature(Options).parameters)

@@ -66,7 +66,7 @@ class HostMatches(Matcher):
     """
 
     def __init__(self, host_pattern: str | re.Pattern[str]) -> None:
-        self.host_pattern = _anchored(host_pattern)
+        self.host_pattern: re.Pattern[str] = _anchored(host_pattern)
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)

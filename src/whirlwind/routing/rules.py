@@ -77,8 +77,8 @@ class URLSpec(Rule):
     ) -> None:
         matcher = PathMatches(pattern)
         super().__init__(matcher, handler, kwargs, name)
-        self.regex = matcher.regex
-        self.handler_class = self.target
+        self.regex: re.Pattern[str] = matcher.regex
+        self.handler_class: Any = self.target
         self.kwargs = kwargs
 
     def __repr__(self) -> str:

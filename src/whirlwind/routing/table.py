@@ -42,7 +42,7 @@ class RuleTable:
     def __init__(
         self, rules: Iterable[Rule], nested: Callable[[object], Sequence[Rule] | None]
     ) -> None:
-        self.epoch = changes.epoch
+        self.epoch: int = changes.epoch
         #: Result by path, for patterns that match one path only and that no rule before them hides.
         self.literals: dict[str, RuleMatch | NotImplementedType] = {}
         self._complete: list[_Entry] = []

@@ -39,7 +39,7 @@ class TemplateSyntaxError(ParseError, SyntaxError):  # type: ignore[misc] # line
     def __init__(self, message: str, filename: str, lineno: int, code: str) -> None:
         super().__init__(message, filename, lineno)
         self.msg = message
-        self.text = code.strip().partition("\n")[0]
+        self.text: str = code.strip().partition("\n")[0]
 
     def __reduce__(self) -> tuple[type["TemplateSyntaxError"], tuple[str, str | None, int, str]]:
         return type(self), (self.message, self.filename, self.lineno, self.text or "")

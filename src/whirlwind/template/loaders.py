@@ -31,7 +31,7 @@ class BaseLoader:
         whitespace: str | None = None,
     ) -> None:
         self.autoescape = autoescape
-        self.namespace = namespace or {}
+        self.namespace: dict[str, Any] = namespace or {}
         self.whitespace = whitespace
         self.templates: dict[str, Template] = {}
         self.lock = threading.RLock()
@@ -79,7 +79,7 @@ class Loader(BaseLoader):
 
     def __init__(self, root_directory: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.root = os.path.abspath(root_directory)
+        self.root: str = os.path.abspath(root_directory)
 
     def resolve_path(self, name: str, parent_path: str | None = None) -> str:
         """Names are relative to the file they are written in, as far as that is below the root."""

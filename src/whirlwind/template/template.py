@@ -150,7 +150,7 @@ class Template:
 
     def _write(self, plain: bool) -> None:
         writer = Writer(self, plain, self._assigning)
-        self.code = writer.write()
+        self.code: str = writer.write()
         self.compiled = compile_source(self.code, self._filename, self.name, writer.fragments)
         self._escapes = frozenset(writer.escapes)
 

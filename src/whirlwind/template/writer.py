@@ -39,10 +39,10 @@ class Fragment:
     __slots__ = ("code", "kind", "line", "name")
 
     def __init__(self, kind: str, code: str, name: str, line: int) -> None:
-        self.kind = kind
-        self.code = code
-        self.name = name
-        self.line = line
+        self.kind: str = kind
+        self.code: str = code
+        self.name: str = name
+        self.line: int = line
 
 
 class Piece:
@@ -54,8 +54,8 @@ class Piece:
     __slots__ = ("code", "place")
 
     def __init__(self, code: str, place: str | None = None) -> None:
-        self.code = code
-        self.place = place
+        self.code: str = code
+        self.place: str | None = place
 
 
 class Writer:

@@ -43,7 +43,9 @@ class ExpectLog(logging.Filter):
         level: int | None = None,
     ) -> None:
         super().__init__()
-        self.logger = logging.getLogger(logger) if isinstance(logger, str) else logger
+        self.logger: logging.Logger = (
+            logging.getLogger(logger) if isinstance(logger, str) else logger
+        )
         self.regex: re.Pattern[str] = re.compile(regex)
         self.required = required
         self.matched = 0

@@ -89,7 +89,7 @@ class Application(ApplicationStorage, ReversibleRouter):
         self.default_host = default_host
         self.settings = settings
         self.ui_modules = {**BUILT_IN, **load_ui_modules(settings.get("ui_modules") or {})}
-        self.ui_methods = load_ui_methods(settings.get("ui_methods") or {})
+        self.ui_methods: dict[str, Any] = load_ui_methods(settings.get("ui_methods") or {})
         if settings.get("static_path"):
             handlers = [*self._static_rules(settings), *(handlers or ())]
         if settings.get("debug"):

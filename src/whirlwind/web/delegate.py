@@ -31,14 +31,14 @@ class HandlerDelegate(HTTPMessageDelegate):
         """
         self.application = application
         self.request = request
-        self.connection = request.connection
+        self.connection: Any = request.connection
         self.handler_class = handler_class
-        self.handler_kwargs = handler_kwargs or {}
+        self.handler_kwargs: dict[str, Any] = handler_kwargs or {}
         self.path_args = path_args
         self.path_kwargs = path_kwargs
         self.handler: RequestHandler | None = None
         self.chunks: list[bytes] = []
-        self.stream_request_body = handler_class._stream_request_body
+        self.stream_request_body: bool = handler_class._stream_request_body
 
     def headers_received(self, start_line: Any, headers: Any) -> Awaitable[None] | None:
         """The head is here: a streaming handler begins at once."""

@@ -166,7 +166,7 @@ class UIModuleNamespace:
 
     def __init__(self, handler: "RequestHandler", ui_modules: dict[str, type[UIModule]]) -> None:
         self.handler = handler
-        self.ui_modules = ui_modules
+        self.ui_modules: dict[str, type[UIModule]] = ui_modules
 
     def __getitem__(self, name: str) -> Any:
         return self.handler._ui_module(name, self.ui_modules[name])

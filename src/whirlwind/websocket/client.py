@@ -85,18 +85,18 @@ class WebSocketClientConnection:
         resolver: Resolver | None = None,
     ) -> None:
         self.request = request
-        self.params = WebSocketParams(
+        self.params: WebSocketParams = WebSocketParams(
             ping_interval, ping_timeout, max_message_size, compression_options
         )
-        self.io_loop = IOLoop.current()
+        self.io_loop: IOLoop = IOLoop.current()
         self.connect_future: Future[WebSocketClientConnection] = Future()
         self.connect_future.add_done_callback(self._connect_done)
         self.headers = HTTPHeaders()
         self.code: int | None = None
         self.close_code: int | None = None
         self.close_reason: str | None = None
-        self.key = base64.b64encode(os.urandom(16)).decode("ascii")
-        self.read_queue = Mailbox(self.io_loop.asyncio_loop)
+        self.key: str = base64.b64encode(os.urandom(16)).decode("ascii")
+        self.read_queue: Mailbox = Mailbox(self.io_loop.asyncio_loop)
         self._on_message_callback = on_message_callback
         self._subprotocols = subprotocols or []
         self._resolver = resolver

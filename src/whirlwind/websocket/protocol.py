@@ -39,10 +39,10 @@ class WebSocketParams:
         max_message_size: int = limits.MAX_MESSAGE_SIZE,
         compression_options: dict[str, Any] | None = None,
     ) -> None:
-        self.ping_interval = ping_interval
-        self.ping_timeout = ping_timeout
-        self.max_message_size = max_message_size
-        self.compression_options = compression_options
+        self.ping_interval: float | None = ping_interval
+        self.ping_timeout: float | None = ping_timeout
+        self.max_message_size: int = max_message_size
+        self.compression_options: dict[str, Any] | None = compression_options
 
 
 class WebSocketCarrier(HTTPConnection):

@@ -43,7 +43,7 @@ class ServedFile:
         :arg found: ``fstat`` of it.
         :arg known: an earlier state, whose content is taken over if it is the same.
         """
-        self.path = path
+        self.path: str = path
         self.stat = found
         self.fd = fd
         self.content: bytes | None = None
