@@ -370,6 +370,17 @@ class TestRetries:
 
         run(main)
 
+    @pytest.mark.parametrize("answer", [response(b"x" * 11), b"HTTP/1.1 2 0\r\n\r\n"])
+    def test_what_is_no_response_is_not_asked_for_again(self, run: Run, answer: bytes) -> None:
+        async def main() -> None:
+            async with Server(*[answer] * 3) as server:
+                async with new(retry=Retry(backoff=0.001), max_body_size=10) as c:
+                    with pytest.raises(HTTPStreamClosedError):
+                        await c.fetch(server.url())
+                    assert len(server.requests) == 1
+
+        run(main)
+
     def test_a_proxy_that_refuses_is_not_asked_again(self, run: Run) -> None:
         async def main() -> None:
             async with HTTPProxy() as proxy:

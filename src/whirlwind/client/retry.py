@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from whirlwind._public import claim
 from whirlwind.client.errors import HTTPProxyError, HTTPStreamClosedError, HTTPTimeoutError
+from whirlwind.protocol.errors import ProtocolError
 
 if TYPE_CHECKING:
     from whirlwind.client.engine import Engine
@@ -67,6 +68,8 @@ class Retry:
             return response.code in self.statuses
         if isinstance(error, HTTPProxyError):
             return error.proxy_status is None or error.proxy_status in self.statuses
+        if isinstance(error.__cause__, ProtocolError):
+            return False  # what came is malformed or too long, and would be again
         return isinstance(error, HTTPTimeoutError | HTTPStreamClosedError | ConnectionError)
 
 
