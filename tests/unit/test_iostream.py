@@ -434,6 +434,9 @@ def test_s20_connect_and_resets(run: Run, caplog: pytest.LogCaptureFixture) -> N
             await stream.connect(address)
         assert isinstance(caught.value.real_error, ConnectionRefusedError)
         assert stream.closed()
+        with pytest.raises(StreamClosedError) as caught:
+            stream.connect(address)
+        assert isinstance(caught.value.real_error, ConnectionRefusedError)
 
         one, other = tcp_pair()
         one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from whirlwind._public import claim
 from whirlwind.concurrent import Future, create_future
 from whirlwind.iostream.base import BaseIOStream
+from whirlwind.iostream.errors import StreamClosedError
 from whirlwind.netutil import _client_ssl_defaults, _server_ssl_defaults, ssl_wrap_socket
 
 if TYPE_CHECKING:
@@ -78,7 +79,10 @@ class IOStream(BaseIOStream):
         :arg server_hostname: for :class:`SSLIOStream`, the name to ask for and to verify.
         :returns: a future of the stream itself. It fails with :class:`StreamClosedError`, whose
             ``real_error`` tells why.
+        :raises StreamClosedError: the stream is closed.
         """
+        if self._closed:
+            raise StreamClosedError(real_error=self.error)
         self._connecting = True
         future: Future[_Self] = create_future()
         self._connect_future = future
