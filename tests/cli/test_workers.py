@@ -30,7 +30,7 @@ class Client:
             reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
             try:
                 while not stop.is_set() and await self._ask(reader, writer):
-                    await asyncio.sleep(0.002)  # workers need the processor to start
+                    pass
             finally:
                 writer.close()
                 await asyncio.gather(writer.wait_closed(), return_exceptions=True)
@@ -43,6 +43,7 @@ class Client:
         length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
         self.pids.add(await reader.readexactly(length))
         self.requests += 1
+        await asyncio.sleep(0.002)  # workers need the processor to start
         return b"connection: close" not in head.lower()
 
 
