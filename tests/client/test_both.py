@@ -149,6 +149,43 @@ class TestBoth:
 
         run(main)
 
+    @pytest.mark.parametrize("agent", ["a\r\nX: y", "a\nX: y", "a\0", "\u20ac"])
+    def test_agents_that_cannot_be_sent(self, run: Run, make: Make, agent: str) -> None:
+        async def main() -> None:
+            async with Server() as server, make() as c:
+                with pytest.raises(ValueError, match="Illegal characters in User-Agent"):
+                    await c.fetch(server.url(), user_agent=agent)
+                with pytest.raises(ValueError, match="Illegal characters"):
+                    await c.fetch(server.url(), user_agent=agent, headers={"X": "y"})
+                assert not server.requests
+                await c.fetch(server.url(), user_agent="caf\xe9")
+                assert server.requests[0].headers["user-agent"] == "caf\xe9"
+
+        run(main)
+
+    def test_what_is_for_the_proxy_goes_no_further(
+        self, run: Run, make: Make, certificate: Certificate
+    ) -> None:
+        async def main() -> None:
+            async with Server(tls=certificate.server()) as server, HTTPProxy() as proxy:
+                async with make() as c:
+                    options = {
+                        "headers": {"Proxy-Authorization": "Basic eA==", "X": "y"},
+                        "proxy_host": "127.0.0.1",
+                        "proxy_port": proxy.port,
+                        "ca_certs": certificate.certfile,
+                    }
+                    await c.fetch(server.url(host="localhost"), **options)
+                    await c.fetch("http://one.test/", **options)
+                (request,) = server.requests
+                assert request.headers["x"] == "y"
+                assert "proxy-authorization" not in request.headers
+                tunnel, plain = proxy.requests
+                assert tunnel.headers["proxy-authorization"] == "Basic eA=="
+                assert plain.headers["proxy-authorization"] == "Basic eA=="
+
+        run(main)
+
     def test_fields(self, run: Run, make: Make) -> None:
         async def main() -> None:
             async with Server(

@@ -37,6 +37,7 @@ _AUTH_MODES["digest"] = pycurl.HTTPAUTH_DIGEST
 _FOLLOW: Final = 2 if pycurl.version_info()[2] >= 0x080D00 else 1
 # What a request's body makes of itself, whatever the fields say.
 _OURS: Final = frozenset(("Content-Length", "Transfer-Encoding"))
+_TO_PROXY: Final = b"Proxy-Authorization"
 
 
 def apply(curl: Any, request: HTTPRequest) -> None:
@@ -50,8 +51,15 @@ def apply(curl: Any, request: HTTPRequest) -> None:
     # Signals would interrupt whatever the program does; and threads do not get them.
     curl.setopt(pycurl.NOSIGNAL, 1)
     _set_method_and_body(curl, request)
-    curl.setopt(pycurl.HTTPHEADER, _fields(request))
-    curl.setopt(pycurl.USERAGENT, request.user_agent or user_agent())
+    fields = _fields(request)
+    # What is for a proxy goes to no server, be it through a tunnel or after a redirect.
+    to_proxy = [line for line in fields if line.startswith(_TO_PROXY)]
+    curl.setopt(pycurl.HTTPHEADER, [line for line in fields if line not in to_proxy])
+    curl.setopt(pycurl.PROXYHEADER, to_proxy)
+    agent = request.user_agent or user_agent()
+    if not is_sendable(agent):
+        raise ValueError(f"Illegal characters in User-Agent: {agent!r}")
+    curl.setopt(pycurl.USERAGENT, agent.encode("latin-1"))
     if request.decompress_response:
         curl.setopt(pycurl.ENCODING, "gzip,deflate")
     curl.setopt(pycurl.FOLLOWLOCATION, _FOLLOW if request.follow_redirects else 0)
