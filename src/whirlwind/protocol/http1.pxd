@@ -5,13 +5,13 @@ cimport whirlwind.protocol.states as states
 from whirlwind.protocol.framing cimport BodyParser
 from whirlwind.protocol.heads cimport Head, RequestHead, ResponseHead
 
-cdef int _MAX_FIELDS, _FRAMED_HERE
+cdef int _MAX_FIELDS, _FRAMED_HERE, _HAS_HOST
 cdef dict _METHODS
 cdef dict _SERVED
 
 
 cdef class MessageParser(BodyParser):
-    @cython.locals(end=Py_ssize_t, pos=Py_ssize_t, line_end=Py_ssize_t, first=int, previous=Head)
+    @cython.locals(end=Py_ssize_t, pos=Py_ssize_t, line_end=Py_ssize_t, first=int, previous=Head, data=bytes)
     cdef int _next_head(self) except -1
     cdef int _incomplete_head(self, Py_ssize_t size) except -1
     cdef void _too_large(self, Py_ssize_t line_size) except *

@@ -20,7 +20,7 @@ bytes are in `whirlwind.protocol.scan`.
 """
 
 import re
-from typing import Final
+from typing import Any, Final
 
 import whirlwind.protocol.scan as scan
 import whirlwind.protocol.states as states
@@ -43,6 +43,7 @@ _METHODS: Final[dict[bytes, str]] = {
 _SERVED: Final[dict[bytes, str]] = {k: v for k, v in _METHODS.items() if v != "CONNECT"}
 _FRAMED_HERE: Final = 1 << scan.CONTENT_LENGTH | 1 << scan.TRANSFER_ENCODING
 
+_HAS_HOST: Final = 1 << scan.HOST
 _CHUNKED = {b"chunked"}
 _CODING_LIST = re.compile(TOKEN_CHARS + rb"(?:[ \t]*,[ \t]*" + TOKEN_CHARS + rb")*")
 _IP_LITERAL = re.compile(rb"[0-9A-Fa-f:.]{2,45}|[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+;=:]+")
@@ -73,36 +74,38 @@ class MessageParser(BodyParser):
     """What both roles share: finding a head, and its field lines."""
 
     def _next_head(self) -> int:
+        pos = self._pos
+        end = -1
         if self._tail is None:
-            if self._pos >= len(self._buf):
+            if pos >= len(self._buf):
                 return self._incomplete_head(0)
-            end = scan.head_end(self._buf, self._pos)
+            end = scan.head_end(self._buf, pos)
             if end < 0:
                 self._tail = bytearray(self._buf[self._pos :])
                 self._buf = b""
                 self._pos = 0
                 self._searched = 0
-        else:
-            end = -1
         if self._tail is not None:
             end = self._tail.find(b"\r\n\r\n", max(0, self._searched - 3))
             if end < 0:
                 return self._incomplete_head(len(self._tail))
             self._settle()
-        pos = self._pos
+            pos = self._pos
         if end == pos:
             raise ProtocolError(400, "more than one empty line before the start line")
-        first = self._buf[pos]
-        if first == 13 and self._buf[pos + 1] == 10:
-            pos += 2  # RFC 9112 section 2.2: one empty line before a request is ignored
-        elif first == 10:
-            pos += 1
+        data = self._buf
+        first = data[pos]
+        if first <= 13:
+            if first == 13 and data[pos + 1] == 10:
+                pos += 2  # RFC 9112 section 2.2: one empty line before a request is ignored
+            elif first == 10:
+                pos += 1
         if end + 4 - pos > self.max_head_size:
-            self._too_large(self._buf.find(b"\r\n", pos) - pos)
+            self._too_large(data.find(b"\r\n", pos) - pos)
         self._searched = 0
         previous = self.head
-        line_end = self._parse_start_line(self._buf, pos, end)
-        self._parse_fields(self._buf, line_end + 2, end + 2, previous)
+        line_end = self._parse_start_line(data, pos, end)
+        self._parse_fields(data, line_end + 2, end + 2, previous)
         self._pos = end + 4
         return states.HEAD
 
@@ -294,11 +297,10 @@ class RequestParser(MessageParser):
         self.head = head
         return target_end + 9
 
-    def _accept_head(self, head: Head, seen: int) -> None:
-        assert isinstance(head, RequestHead)
-        if not seen & (1 << scan.HOST) and head.minor:
+    def _accept_head(self, head: Any, seen: int) -> None:
+        if not seen & _HAS_HOST and head.minor:
             raise ProtocolError(400, "no Host field")
-        request = head
+        request: RequestHead = head
         target = request.target
         if target[0] != "/":
             self._check_target(request)

@@ -142,24 +142,11 @@ class ExchangeBase:
         conn = self.conn
         last = ""
         self._left = -1  # an interim response may have come before
-        bodyless = code < 200 or code == 204 or code == 304 or self.method == "HEAD"
         fields = headers._map
-        length = None if sized else headers.lookup_normal("Content-Length")
         if sized:
             self._left = 0
-        elif length is not None:
-            if not length.isdecimal() or not length.isascii() or len(length) > 18:
-                raise HTTPOutputError(f"Content-Length is not a number: {length!r}")
-            self._left = 0 if bodyless else int(length)
-            if code < 200 or code == 204:
-                headers.drop("Content-Length")  # RFC 9110 section 8.6
-        elif bodyless:
-            self._left = 0
-        elif self.minor:
-            self._chunked = True
-            last = "Transfer-Encoding: chunked\r\n"
         else:
-            self.keep_alive = False
+            last = self._frame_unsized(code, headers)
         if "Transfer-Encoding" in fields:
             headers.drop("Transfer-Encoding")  # the framing is decided here, whatever it says
         option = headers.lookup_normal("Connection") if "Connection" in fields else None
@@ -174,6 +161,25 @@ class ExchangeBase:
                 last += "Connection: Keep-Alive\r\n"
         line = _OK if code == 200 and reason == "OK" else status_line(code, reason)
         return encode_head(line, headers, last, body)
+
+    def _frame_unsized(self, code: int, headers: HeaderMap) -> str:
+        """Decide the framing of a body whose length nobody has counted; a field line for it."""
+        bodyless = code < 200 or code == 204 or code == 304 or self.method == "HEAD"
+        length = headers.lookup_normal("Content-Length")
+        if length is not None:
+            if not length.isdecimal() or not length.isascii() or len(length) > 18:
+                raise HTTPOutputError(f"Content-Length is not a number: {length!r}")
+            self._left = 0 if bodyless else int(length)
+            if code < 200 or code == 204:
+                headers.drop("Content-Length")  # RFC 9110 section 8.6
+        elif bodyless:
+            self._left = 0
+        elif self.minor:
+            self._chunked = True
+            return "Transfer-Encoding: chunked\r\n"
+        else:
+            self.keep_alive = False
+        return ""
 
     def _frame(self, chunk: bytes) -> bytes:
         if self._chunked:

@@ -260,13 +260,14 @@ class ResponseBase:
     def _ww_complete_headers(self) -> bool:
         """Add what a whole response has; True if that is a Content-Length, which is right then."""
         headers = self._headers
-        if self._status_code == 200 and "Etag" not in headers._map:
+        code = self._status_code
+        if code == 200 and "Etag" not in headers._map:
             native = self._ww_native
             method = native.method if native is self.request else self.request.method
             if method == "GET" or method == "HEAD":
                 self._ww_add_etag(headers)
-        code = self._status_code
-        if code == 204 or code == 304 or code < 200:
+                code = self._status_code
+        if code != 200 and (code == 204 or code == 304 or code < 200):
             if self._write_buffer:
                 raise RuntimeError(f"Cannot send a body with status {code}")
             self._clear_representation_headers()
