@@ -92,7 +92,7 @@ class Room:
         """Say something, and wait until all have received it."""
         self.got = 0
         # It comes without the mask. How long it is compressed is not known.
-        self.wanted = len(self.members) * (8 if self.deflate else len(message) - 4)
+        self.wanted = len(self.members) * (4 if self.deflate else len(message) - 4)
         self.all_have_it.clear()
         self.members[0].transport.write(message)
         async with asyncio.timeout(60):

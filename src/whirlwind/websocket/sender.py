@@ -54,7 +54,9 @@ class FrameSender(Outlet):
             and self._out_size <= 16384
             and self._unyielding < _MAX_UNYIELDING
         ):
-            # During a read event, as nearly always: what `written` would find out.
+            # During a read event, as nearly always: what `written` would find out. It sends what is
+            # larger at once, from the processor's cache: an echo of 16 KB takes 18 us so, and 26 if
+            # it waits for the end of the turn, with 64 connections.
             self._unyielding += 1
             return self.done
         return self.written()
