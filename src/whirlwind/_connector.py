@@ -28,6 +28,8 @@ class Connector(ABC, Generic[_T]):
     :ivar phase: str, such as ``while connecting to 127.0.0.1:80``: what a timeout wants to know.
     """
 
+    phase: str
+
     def __init__(self, source_ip: str | None = None, source_port: int | None = None) -> None:
         self.source_ip = source_ip
         self.source_port = source_port

@@ -163,6 +163,9 @@ class SendQueue:
     :ivar max_bytes, max_messages, when_full: as for `limit_queue`; may be changed.
     """
 
+    size: int
+    dropped: int
+
     def __init__(self, connection: WebSocketConnection) -> None:
         self.size = 0
         self.dropped = 0

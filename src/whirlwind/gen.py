@@ -200,6 +200,8 @@ class Runner:
         "result_future",
         "running",
     )
+    finished: bool
+    running: bool
 
     def __init__(
         self,

@@ -66,6 +66,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     :arg write_timeout: seconds an answer may wait for a peer that reads nothing (60).
     """
 
+    trusted_downstream: set[str]
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Configurable: __new__ has called initialize() with these arguments.
         pass

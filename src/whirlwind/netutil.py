@@ -344,6 +344,8 @@ class ExecutorResolver(Resolver):
     :arg close_executor: shut the executor down in :meth:`close`.
     """
 
+    close_executor: bool
+
     def initialize(
         self,
         executor: concurrent.futures.Executor | None = None,

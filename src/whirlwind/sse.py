@@ -79,6 +79,9 @@ class EventStream:
     :ivar client_left: bool, whether the client has gone.
     """
 
+    client_left: bool
+    last_event_id: str | None
+
     def __init__(
         self,
         handler: RequestHandler,

@@ -50,6 +50,7 @@ class ServedConnection(HTTPConnection):
 
     _start_type = "http.response.start"
     _body_type = "http.response.body"
+    max_body_size: int
 
     def __init__(self, scope: dict[str, Any], send: Send, max_body_size: int) -> None:
         """

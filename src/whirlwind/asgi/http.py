@@ -57,6 +57,7 @@ class HTTPCycle(HTTPMessageDelegate):
         "code",
         "request",
     )
+    code: int
 
     def __init__(self, container: "ASGIContainer", request: HTTPServerRequest) -> None:
         """

@@ -15,6 +15,8 @@ class SourceFiles:
     since editors that save by renaming make it come back.
     """
 
+    module_count: int
+
     def __init__(self) -> None:
         self._named: dict[str, _State] = {}
         self._states: dict[str, _State] = {}

@@ -23,6 +23,10 @@ class Child:
     :arg settings: for its application and server.
     """
 
+    silent: bool
+    last_heard: float
+    deadline: float
+
     def __init__(self, number: int, sockets: list[int], settings: Settings) -> None:
         self._socket, other = socket.socketpair()
         self._received = b""

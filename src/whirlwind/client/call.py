@@ -81,6 +81,8 @@ class Call(Receiver):
     _started: float
     _started_wall: float
     _first_byte: float
+    max_body_size: int
+    context: contextvars.Context
 
     def __init__(
         self, engine: Engine, request: HTTPRequest, callback: Callable[[HTTPResponse], None]

@@ -44,6 +44,14 @@ class ClientConnection:
     :arg key: what the connection may be reused for; see `Call.key`.
     """
 
+    parser: ResponseParser
+    closed: bool
+    served: int
+    silent: bool
+    sending: bool
+    idle_since: float
+    expiry: float
+
     def __init__(self, engine: Engine, key: tuple[Any, ...]) -> None:
         self.engine = engine
         self.key = key

@@ -25,6 +25,8 @@ class Dial(Connector[socket.socket]):
     :ivar step: str, for programs: ``resolve``, ``connect``, ``proxy``, ``tls``.
     """
 
+    step: str
+
     def __init__(self, call: Call) -> None:
         interface = call.setting("network_interface")
         if interface is not None and not is_valid_ip(interface):

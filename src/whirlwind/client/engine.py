@@ -49,6 +49,7 @@ class Engine(Desk):
 
     #: What a loop that closes asks of those that are registered with it.
     stream: Any = None
+    loop: asyncio.AbstractEventLoop
 
     def __init__(
         self,

@@ -34,6 +34,8 @@ class HeaderReceiver:
     :ivar error: str, what is wrong with the lines; None if nothing is.
     """
 
+    complete: bool
+
     def __init__(
         self,
         callback: Callable[[str], Any] | None,
@@ -125,6 +127,8 @@ class BodyReceiver:
 
     :arg max_size: int, bytes that it may have.
     """
+
+    body_too_large: bool
 
     def __init__(self, max_size: int) -> None:
         self.pieces: list[bytes] = []

@@ -233,7 +233,7 @@ class Fetch(Future[HTTPResponse]):
     #: Called when somebody cancels the future.
     on_cancel: Callable[[], None] | None = None
     #: Whether the cancellation tells whoever waits all there is to know.
-    silent = False
+    silent: bool = False
 
     def respond(self, response: HTTPResponse) -> None:
         """The callback of ``fetch_impl``."""

@@ -83,7 +83,7 @@ class HTTPRequest:
     _headers: HTTPHeaders | dict[str, str] | None = None
     _body: bytes | None = None
     # What `plain_request` does not store in each.
-    method = "GET"
+    method: str = "GET"
     proxy_host: str | None = None
     proxy_port: int | None = None
     proxy_username: str | None = None
@@ -110,7 +110,7 @@ class HTTPRequest:
     client_key: str | None = None
     client_cert: str | None = None
     ssl_options: dict[str, Any] | ssl.SSLContext | None = None
-    expect_100_continue = False
+    expect_100_continue: bool = False
 
     def __init__(
         self,

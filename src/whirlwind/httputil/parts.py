@@ -15,6 +15,7 @@ class PartHead:
     """
 
     __slots__ = ("_encoding", "content_type", "filename", "name")
+    content_type: str
 
     def __init__(self, fields: Fields) -> None:
         """

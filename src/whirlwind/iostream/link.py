@@ -20,6 +20,8 @@ class Link:
     """
 
     __slots__ = ("__weakref__", "_fd", "_io_loop", "_ref", "pin", "reading", "writing")
+    reading: bool
+    writing: bool
 
     def __init__(self, stream: BaseIOStream) -> None:
         self._io_loop = stream.io_loop

@@ -40,6 +40,8 @@ class BaseAsyncIOLoop(IOLoop):
     :raises RuntimeError: the asyncio loop has an IOLoop already.
     """
 
+    closing: bool
+
     def initialize(  # type: ignore[override]
         self, asyncio_loop: asyncio.AbstractEventLoop, **kwargs: Any
     ) -> None:
@@ -248,6 +250,8 @@ class AsyncIOMainLoop(BaseAsyncIOLoop):
 
 class AsyncIOLoop(BaseAsyncIOLoop):
     """An IOLoop with an asyncio loop of its own, which is closed with it."""
+
+    is_current: bool
 
     def initialize(self, **kwargs: Any) -> None:  # type: ignore[override]
         self.is_current = False

@@ -100,6 +100,8 @@ class _FirstStep:
 class Relay:
     """The coroutine of a task that was made beforehand."""
 
+    busy: bool
+
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """
         :arg loop: the running loop.

@@ -62,6 +62,9 @@ def field_error(data: bytes, pos: int, stop: int) -> str:
 class BodyParser:
     """Buffering, body framing and trailers; what a head is, a subclass knows."""
 
+    chunk: bytes
+    excerpt: bytes
+
     def __init__(
         self,
         max_head_size: int = limits.MAX_HEAD_SIZE,

@@ -256,6 +256,8 @@ class MessageParser(BodyParser):
 class RequestParser(MessageParser):
     """The server's side: parses requests (RFC 9112 section 3)."""
 
+    head: RequestHead
+
     def _parse_start_line(self, data: bytes, pos: int, end: int) -> int:
         head = RequestHead()
         usual = scan.request_line(data, pos)
@@ -350,6 +352,8 @@ class ResponseParser(MessageParser):
     Call `expect` before each response: its framing depends on the request's method (section 6.3).
     A 1xx response is a HEAD without END; at most `limits.MAX_INTERIM_RESPONSES` may come first.
     """
+
+    head: ResponseHead
 
     def __init__(
         self,

@@ -107,7 +107,7 @@ def as_rule(rule: RuleLike) -> Rule:
 class RuleList(list[Rule]):
     """A list that counts its changes in ``version`` and makes lookup tables expire with them."""
 
-    version = 0
+    version: int = 0
 
     def _changed(self) -> None:
         self.version += 1

@@ -53,6 +53,11 @@ class ServerConnection(Peer):
     _dropped: int
     _detached: Any
     _successor: Any
+    parser: RequestParser
+    deadline: float
+    write_deadline: float
+    corked: bool
+    shut: bool
 
     def __init__(self, site: Site) -> None:
         """

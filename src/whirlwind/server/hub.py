@@ -27,6 +27,10 @@ _FEW: Final = 4
 class Hub:
     """The connections of one owner (a server, a client) on one loop."""
 
+    context: contextvars.Context
+    clock: float
+    busy: bool
+
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """
         :arg loop: the loop that the connections live on.

@@ -23,6 +23,12 @@ class Outlet:
     The methods that end an exchange or a connection belong to the read half, which extends this.
     """
 
+    closed: bool
+    corked: bool
+    queued: bool
+    deadline: float
+    write_deadline: float
+
     def __init__(self, loop: asyncio.AbstractEventLoop, done: "asyncio.Future[None]") -> None:
         """
         :arg loop: the loop of the connection.

@@ -14,6 +14,7 @@ class Forwarded:
     """
 
     __slots__ = ("_conn", "headers", "protocol", "remote_ip")
+    headers: HTTPHeaders
 
     def __init__(self, conn: Any, headers: HTTPHeaders) -> None:
         """

@@ -29,6 +29,8 @@ class DirectApplication(Protocol):
 class Site(Hub):
     """One server on one loop."""
 
+    body_timeout: float
+
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,

@@ -89,6 +89,8 @@ class Template:
     :ivar compiled: that, compiled.
     """
 
+    compiled: CodeType
+
     def __init__(
         self,
         template_string: str | bytes,

@@ -35,6 +35,10 @@ class ExpectLog(logging.Filter):
     * ``deprecated_level_matched``: how many matched at `logging.INFO` or below without a ``level``.
     """
 
+    matched: int
+    deprecated_level_matched: int
+    logged_stack: bool
+
     def __init__(
         self,
         logger: logging.Logger | str,

@@ -72,6 +72,7 @@ class WebSocketClientConnection:
     """
 
     protocol: WebSocketProtocol | None = None
+    headers: HTTPHeaders
 
     def __init__(
         self,

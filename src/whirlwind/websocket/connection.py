@@ -72,6 +72,9 @@ class WebSocketConnection(FrameSender):
     _pong_by: float
     _ping_interval: float
     _ping_timeout: float
+    corked: bool
+    deadline: float
+    write_deadline: float
 
     def __init__(self, handler: Any, masks: bool) -> None:
         """

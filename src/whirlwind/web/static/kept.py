@@ -53,6 +53,11 @@ class Place:
     :ivar is_default: whether the URL is that of a directory.
     """
 
+    path: bytes
+    codings: tuple[str, ...]
+    until: float
+    length: str
+
     def __init__(
         self,
         path: str,

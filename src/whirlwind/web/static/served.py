@@ -34,6 +34,8 @@ class ServedFile:
     """
 
     __slots__ = ("_etag", "content", "fd", "path", "stat")
+    fd: int
+    stat: os.stat_result
 
     def __init__(
         self, fd: int, path: str, found: os.stat_result, known: ServedFile | None = None
