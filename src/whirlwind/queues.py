@@ -5,11 +5,11 @@ Timeouts are a time on the clock of ``IOLoop.time`` or a ``timedelta`` from now.
 
 from __future__ import annotations
 
-import asyncio
 import collections
 import datetime
 import heapq
 import itertools
+import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final, Generic, TypeVar
 
@@ -99,15 +99,18 @@ class Queue(Generic[_T]):
         if maxsize < 0:
             raise ValueError("maxsize can't be negative")
         self._maxsize = maxsize
+        self._room = maxsize or sys.maxsize
+        #: Whether the order is ours and not a subclass's.
+        self._plain = type(self) is Queue
         self._init()
         self._getters: _Waiting[Future[_T]] = _Waiting(lambda future: future)
         self._putters: _Waiting[tuple[_T, Future[None]]] = _Waiting(lambda entry: entry[1])
         self._returned: list[int] = []
         self._unfinished_tasks = 0
         self._done: Future[None] | None = None
-        #: Of what is done at once. A loop that runs is the one we are called on: to ask it is
-        #: less than to look which one runs in this thread.
-        self._loop: asyncio.AbstractEventLoop | None = None
+        #: Of what is done at once, `_done` included. A loop that runs is the one we are called on:
+        #: to ask it is less than to look which one runs in this thread.
+        self._loop: Any = None
         self._finished = Event()
         self._finished.set()
 
@@ -135,7 +138,7 @@ class Queue(Generic[_T]):
         """
         # The common case without a call more than it needs: nobody waits, and there is room.
         queue = self._queue
-        if self._getters or 0 < self._maxsize <= len(queue):
+        if self._getters or len(queue) >= self._room:
             if not self._try_put(item):
                 future: Future[None] = create_future()
                 self._putters.add((item, future))
@@ -145,14 +148,13 @@ class Queue(Generic[_T]):
             if not self._unfinished_tasks:
                 self._finished.clear()
             self._unfinished_tasks += 1
-            if type(self) is Queue:
+            if self._plain:
                 queue.append(item)
             else:
                 self._put(item)
         # Every put that is through shares one future: it is done, so nothing can change it.
         done = self._done
-        loop = self._loop
-        if done is None or loop is None or not loop.is_running():
+        if done is None or not self._loop.is_running():
             done = self._done = create_future()
             self._loop = done.get_loop()
             done.set_result(None)
@@ -193,11 +195,12 @@ class Queue(Generic[_T]):
 
         :returns: a future; it fails with ``TimeoutError`` when the time is over first.
         """
-        if self._putters:
+        putters = self._putters
+        if putters:
             self._consume_expired()
         future: Future[_T]
         queue = self._queue
-        if queue or self._putters:
+        if queue or putters:
             loop = self._loop
             if loop is None or not loop.is_running():
                 future = create_future()
@@ -205,10 +208,10 @@ class Queue(Generic[_T]):
                 self._done = None
             else:
                 future = loop.create_future()
-            if self._putters:
+            if putters:
                 future.set_result(self.get_nowait())
             else:
-                future.set_result(queue.popleft() if type(self) is Queue else self._get())
+                future.set_result(queue.popleft() if self._plain else self._get())
         else:
             if self._getters:
                 self._consume_expired()
