@@ -83,7 +83,7 @@ class DummyExecutor(futures.Executor):
         """Do nothing: no call is ever outstanding."""
 
 
-dummy_executor = DummyExecutor()
+dummy_executor: DummyExecutor = DummyExecutor()
 
 
 def run_on_executor(*args: Any, **kwargs: Any) -> Callable[..., Any]:

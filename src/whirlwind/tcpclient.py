@@ -27,7 +27,7 @@ class TCPClient:
 
     def __init__(self, resolver: Resolver | None = None) -> None:
         self._own_resolver = resolver is None
-        self.resolver = Resolver() if resolver is None else resolver
+        self.resolver: Resolver = Resolver() if resolver is None else resolver
 
     def close(self) -> None:
         """Close the resolver, unless it was given; streams stay as they are."""

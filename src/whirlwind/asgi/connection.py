@@ -58,7 +58,7 @@ class ServedConnection(HTTPConnection):
         :arg send: the server's.
         :arg max_body_size: bytes.
         """
-        self.context = Peer(scope)
+        self.context: Peer = Peer(scope)
         self.max_body_size = max_body_size
         self.receiver: HTTPMessageDelegate | None = None
         self.request_done = False

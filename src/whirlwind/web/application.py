@@ -88,7 +88,10 @@ class Application(ApplicationStorage, ReversibleRouter):
             self.transforms = transforms
         self.default_host = default_host
         self.settings = settings
-        self.ui_modules = {**BUILT_IN, **load_ui_modules(settings.get("ui_modules") or {})}
+        self.ui_modules: dict[str, type[Any]] = {
+            **BUILT_IN,
+            **load_ui_modules(settings.get("ui_modules") or {}),
+        }
         self.ui_methods: dict[str, Any] = load_ui_methods(settings.get("ui_methods") or {})
         if settings.get("static_path"):
             handlers = [*self._static_rules(settings), *(handlers or ())]
@@ -109,8 +112,10 @@ class Application(ApplicationStorage, ReversibleRouter):
             from whirlwind import autoreload
 
             autoreload.start()
-        self.wildcard_router = ApplicationRouter(self, handlers)
-        self.default_router = ApplicationRouter(self, [Rule(AnyMatches(), self.wildcard_router)])
+        self.wildcard_router: ApplicationRouter = ApplicationRouter(self, handlers)
+        self.default_router: ApplicationRouter = ApplicationRouter(
+            self, [Rule(AnyMatches(), self.wildcard_router)]
+        )
 
     @staticmethod
     def _static_rules(settings: dict[str, Any]) -> list[Any]:
