@@ -1,10 +1,11 @@
 """The connection of a handler: `WebSocketProtocol13` over its compiled base."""
 
 import abc
+import asyncio
 import functools
 import logging
 from collections.abc import Awaitable
-from contextvars import copy_context
+from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any
 
 from whirlwind._public import claim
@@ -171,7 +172,7 @@ class WebSocketProtocol13(WebSocketConnection, WebSocketProtocol):
         parser = FrameParser(True, self.params.max_message_size, inflater)
 
         def succeed(out: list[bytes], rest: bytes, at_eof: bool) -> None:
-            context = handler._ww_context or copy_context()
+            context = _task_context() or handler._ww_context or copy_context()
             self.begin(server.site, server.transport, parser, deflater, server, context)
             for piece in out:
                 self.send(piece)
@@ -280,6 +281,27 @@ class WebSocketProtocol13(WebSocketConnection, WebSocketProtocol):
     def on_connection_close(self) -> None:
         """Drop the connection."""
         self.abort()
+
+
+#: Tells whether a context is the current one, which Python does not.
+_here: ContextVar[object] = ContextVar("_here")
+
+
+def _task_context() -> Context | None:
+    """The context of the current task, if it is the one that this is called in.
+
+    Eager tasks, from Python 3.12 on, run in a copy of the request's context, and so does what
+    follows a `prepare` that is a coroutine.
+    """
+    get_context = getattr(asyncio.current_task(), "get_context", None)
+    if get_context is None:
+        return None
+    context: Context = get_context()
+    mark = object()
+    token = _here.set(mark)
+    found = context.get(_here)
+    _here.reset(token)
+    return context if found is mark else None
 
 
 def _exchange_of(connection: Any) -> Exchange | None:
