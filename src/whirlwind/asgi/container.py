@@ -1,9 +1,8 @@
 """`ASGIContainer`: an ASGI application as what a server or a router calls."""
 
-import asyncio
 from collections.abc import Awaitable
 from contextvars import copy_context
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from whirlwind._public import claim
 from whirlwind.asgi.http import MAX_UNREAD, HTTPCycle
@@ -16,8 +15,13 @@ from whirlwind.httputil import (
     HTTPServerConnectionDelegate,
     HTTPServerRequest,
 )
+from whirlwind.httputil.storage import lacks
 from whirlwind.platform.eager import start_now
+from whirlwind.platform.loops import running_loop
+from whirlwind.protocol import scan
 from whirlwind.web import Application
+
+_UPGRADE: Final = scan.UPGRADE
 
 
 class ASGIContainer(HTTPServerConnectionDelegate):
@@ -163,13 +167,16 @@ class _Mounted(HTTPMessageDelegate):
 
 
 def _is_websocket(request: HTTPServerRequest) -> bool:
+    if lacks(request, _UPGRADE):
+        return False
     upgrade = request.headers.get("Upgrade")
     return upgrade is not None and upgrade.lower() == "websocket" and request.method == "GET"
 
 
 def _start(cycle: HTTPCycle) -> None:
     context = copy_context()
-    context.run(start_now, cycle.run(), asyncio.get_running_loop(), context)
+    loop: Any = running_loop()
+    context.run(start_now, cycle.run(), loop, context)
 
 
 claim("whirlwind.asgi", ASGIContainer)

@@ -21,6 +21,7 @@ from whirlwind.httputil import (
 )
 from whirlwind.iostream import StreamClosedError
 from whirlwind.log import ACCESS_LINE, access_log, app_log
+from whirlwind.server.exchange import Exchange
 
 if TYPE_CHECKING:
     from whirlwind.asgi.container import ASGIContainer
@@ -173,15 +174,16 @@ class HTTPCycle(HTTPMessageDelegate):
             fields = message.get("headers", ())
             headers = HTTPHeaders()
             for name, value in fields:
-                headers.add(name.decode("latin-1"), value.decode("latin-1").strip(" \t"))
+                headers.add_raw(name, value)
         except (KeyError, TypeError, ValueError, AttributeError, HTTPInputError) as error:
             raise MessageError(f"malformed http.response.start: {error!r}") from error
         if not 200 <= code <= 599:
             raise MessageError(f"an answer's status is 200 to 599, not {code}")
-        if "Server" not in headers:
-            headers["Server"] = _SERVER
-        if "Date" not in headers:
-            headers["Date"] = _date()
+        table = headers._map
+        if "Server" not in table:
+            table["Server"] = _SERVER
+        if "Date" not in table:
+            table["Date"] = _date()
         self.code = code
         self._bodyless = self.request.method == "HEAD" or code in (204, 304)
         self._headers = headers
@@ -204,18 +206,26 @@ class HTTPCycle(HTTPMessageDelegate):
 
     def _send_first(self, body: bytes, more: bool) -> Awaitable[None]:
         headers: Any = self._headers
-        connection: Any = self.request.connection
-        sizable = self.code not in (204, 304) and (body or self.request.method != "HEAD")
-        if sizable and not more and "Content-Length" not in headers:
-            headers["Content-Length"] = str(len(body))
-        line = ResponseStartLine("HTTP/1.1", self.code, _REASONS.get(self.code, "Unknown"))
-        self._state = _HEAD_SENT
-        sent: Awaitable[None] = connection.write_headers(
-            line, headers, b"" if self._bodyless else body
-        )
         self._headers = None
-        if not more:
-            self._complete()
+        connection: Any = self.request.connection
+        code = self.code
+        sizable = code != 204 and code != 304 and (body or self.request.method != "HEAD")
+        if sizable and not more and "Content-Length" not in headers._map:
+            headers._map["Content-Length"] = str(len(body))
+        if self._bodyless:
+            body = b""
+        reason = _REASONS.get(code, "Unknown")
+        self._state = _HEAD_SENT
+        sent: Awaitable[None]
+        if type(connection) is Exchange and not more:
+            sized = headers._map.get("Content-Length") == str(len(body)) and not self._bodyless
+            sent = connection.respond(code, reason, headers, body, sized)
+            self._completed()
+        else:
+            line = ResponseStartLine("HTTP/1.1", code, reason)
+            sent = connection.write_headers(line, headers, body)
+            if not more:
+                self._complete()
         return sent
 
     def _send_more(self, body: bytes, more: bool) -> Awaitable[None]:
@@ -228,6 +238,9 @@ class HTTPCycle(HTTPMessageDelegate):
     def _complete(self) -> None:
         connection: Any = self.request.connection
         connection.finish()
+        self._completed()
+
+    def _completed(self) -> None:
         self._state = _COMPLETE
         self._wake()
         self._log()

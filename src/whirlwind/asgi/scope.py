@@ -43,6 +43,9 @@ def make_scope(kind: str, request: HTTPServerRequest, root_path: str) -> dict[st
 
 
 def _fields(request: HTTPServerRequest) -> list[tuple[bytes, bytes]]:
+    head = request._head
+    if head is not None and request._headers is None:
+        return head.field_lines()  # nobody has looked at them, so nobody has changed them
     return [
         (name.lower().encode("latin-1"), value.encode("latin-1"))
         for name, value in request.headers.lines()
@@ -52,7 +55,6 @@ def _fields(request: HTTPServerRequest) -> list[tuple[bytes, bytes]]:
 def _ends(request: HTTPServerRequest) -> tuple[Any, Any]:
     """The addresses of both ends, as the specification wants them; None where there is none."""
     connection: Any = request.server_connection
-    transport = getattr(connection, "transport", None)
     peer = getattr(connection, "address", None)
     remote_ip = request.remote_ip
     client = None
@@ -62,10 +64,9 @@ def _ends(request: HTTPServerRequest) -> tuple[Any, Any]:
     elif remote_ip is not None and remote_ip != "0.0.0.0":
         client = (remote_ip, 0)
     server: Any = None
-    if transport is not None:
-        name = transport.get_extra_info("sockname")
-        if isinstance(name, tuple):
-            server = (name[0], name[1])
-        elif name:
-            server = (name, None)
+    name = getattr(connection, "local_address", None)
+    if isinstance(name, tuple):
+        server = (name[0], name[1])
+    elif name:
+        server = (name, None)
     return client, server

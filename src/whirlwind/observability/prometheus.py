@@ -98,7 +98,8 @@ class MetricsHandler(RequestHandler):
             registry = prometheus_client.REGISTRY
             if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
                 registry = prometheus_client.CollectorRegistry()
-                multiprocess.MultiProcessCollector(registry)
+                collect: Any = multiprocess.MultiProcessCollector  # untyped
+                collect(registry)
         encode, content_type = choose_encoder(self.request.headers.get("Accept", ""))
         self.set_header("Content-Type", content_type)
         self.set_header("Cache-Control", "no-store")

@@ -10,7 +10,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from opentelemetry import propagate, trace
+import opentelemetry.propagate as propagate
+import opentelemetry.trace as trace
 
 from whirlwind._version import VERSION
 from whirlwind.web import RequestHandler

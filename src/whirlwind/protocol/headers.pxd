@@ -20,6 +20,7 @@ cdef class HeaderMap:
     cpdef bint append_checked(self, str name, str value)
     cdef void _append(self, str name, str value)
     cpdef object add_checked(self, str name, str value, bint chars_are_bytes)
+    cpdef object add_raw(self, bytes name, bytes value)
     @cython.locals(colon=Py_ssize_t, start=Py_ssize_t, name=str)
     cpdef object add_line(self, str text, Py_ssize_t pos, Py_ssize_t end, bint chars_are_bytes)
     @cython.locals(pos=Py_ssize_t, size=Py_ssize_t, end=Py_ssize_t, after=Py_ssize_t)

@@ -111,6 +111,13 @@ class HeaderMap:
                 self._suspect = True
         self._append(name, value)
 
+    def add_raw(self, name: bytes, value: bytes) -> None:
+        """Like `add_checked` for bytes, with white space around the value or without.
+
+        :raises HTTPInputError: naming what is not a field name or value.
+        """
+        self.add_checked(name.decode("latin-1"), value.decode("latin-1").strip(" \t"), True)
+
     def add_line(self, text: str, pos: int, end: int, chars_are_bytes: bool) -> None:
         """Add the field line ``text[pos:end]``, which is not empty and has no line end.
 

@@ -76,6 +76,15 @@ class Head:
                 found.append((name, value.strip(" \t")))
         return found
 
+    def field_lines(self) -> list[tuple[bytes, bytes]]:
+        """`fields` as bytes, the names in lower case."""
+        found = []
+        for line in self.raw.split(b"\r\n"):
+            if line:
+                name, _, value = line.partition(b":")
+                found.append((name.lower(), value.strip(b" \t")))
+        return found
+
     def get(self, name: bytes) -> str | None:
         """The value of the first field with this lower-case name."""
         for line in self.raw.split(b"\r\n"):

@@ -37,7 +37,7 @@ cdef class ExchangeBase:
     cdef bint is_finished(self)
     cpdef bint is_fresh(self)
     @cython.locals(conn=Outlet)
-    cdef object respond(self, int code, str reason, HeaderMap headers, bytes body, bint sized)
+    cpdef object respond(self, int code, str reason, HeaderMap headers, bytes body, bint sized)
     @cython.locals(head=bytes)
     cdef object _respond_in_two(self, int code, str reason, HeaderMap headers, bytes body, bint sized)
     @cython.locals(head=bytes)

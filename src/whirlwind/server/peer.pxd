@@ -7,5 +7,6 @@ cdef class Peer(Outlet):
     cdef public object forwarded
     cdef object _address
     cdef bint _address_known
+    cdef object _local_address
 
     cpdef object tls_object(self)

@@ -14,6 +14,7 @@ class Peer(Outlet):
     forwarded: Any
     _address: Any
     _address_known: bool
+    _local_address: Any
 
     def __init__(self, site: Site) -> None:
         """
@@ -29,6 +30,13 @@ class Peer(Outlet):
             self._address = self.transport.get_extra_info("peername")
             self._address_known = True
         return self._address
+
+    @property
+    def local_address(self) -> Any:
+        """This end's socket address; asking the system costs a call, so it is kept."""
+        if self._local_address is None and self.transport is not None:
+            self._local_address = self.transport.get_extra_info("sockname")
+        return self._local_address
 
     @property
     def address_family(self) -> int | None:
@@ -61,4 +69,4 @@ class Peer(Outlet):
         return None if self.transport is None else self.transport.get_extra_info("ssl_object")
 
 
-start_values(Peer, forwarded=None, _address=None, _address_known=False)
+start_values(Peer, forwarded=None, _address=None, _address_known=False, _local_address=None)
