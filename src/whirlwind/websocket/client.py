@@ -64,7 +64,7 @@ class WebSocketClientConnection:
     :arg resolver: `Resolver` that looks up the server's name.
 
     :ivar headers: `HTTPHeaders` of the server's answer.
-    :ivar code: int or None, its status: 101 when the connection is open.
+    :ivar code: int or None: the status of an answer that is no WebSocket, None of one that is.
     :ivar close_code: int or None, the code with which the server closed.
     :ivar close_reason: str or None, its reason.
     :ivar protocol: the connection proper; None when `close` was called.
@@ -183,7 +183,6 @@ class WebSocketClientConnection:
         rest = connection.hand_over()
         self._http = connection
         self.headers = headers
-        self.code = 101
         self.protocol = protocol
         protocol._selected_subprotocol = chosen
         protocol.begin(hub, transport, parser, deflater, None, context)
