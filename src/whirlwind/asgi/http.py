@@ -259,11 +259,11 @@ class HTTPCycle(HTTPMessageDelegate):
     async def run(self) -> None:
         """Call the application, and see to it that there is an answer, or none any more."""
         container = self._container
-        scope = make_scope("http", self.request, container.root_path)
-        scope["method"] = self.request.method
-        scope["extensions"] = {"http.response.early_hint": {}}
-        container.add_state(scope)
         try:
+            scope = make_scope("http", self.request, container.root_path)
+            scope["method"] = self.request.method
+            scope["extensions"] = {"http.response.early_hint": {}}
+            container.add_state(scope)
             await container.app(scope, self.receive, self.send)
             if self._state != _COMPLETE and not self._disconnected:
                 app_log.error(

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from whirlwind.httputil import HTTPServerRequest
+from whirlwind.httputil.storage import field_lines
 from whirlwind.protocol.urlencoded import percent_decode
 
 _VERSIONS: Final = {"HTTP/1.1": "1.1", "HTTP/1.0": "1.0"}
@@ -36,20 +37,10 @@ def make_scope(kind: str, request: HTTPServerRequest, root_path: str) -> dict[st
         "raw_path": raw_path.encode("utf-8"),
         "query_string": request.query.encode("utf-8"),
         "root_path": root_path,
-        "headers": _fields(request),
+        "headers": field_lines(request),
         "client": client,
         "server": server,
     }
-
-
-def _fields(request: HTTPServerRequest) -> list[tuple[bytes, bytes]]:
-    head = request._head
-    if head is not None and request._headers is None:
-        return head.field_lines()  # nobody has looked at them, so nobody has changed them
-    return [
-        (name.lower().encode("latin-1"), value.encode("latin-1"))
-        for name, value in request.headers.lines()
-    ]
 
 
 def _ends(request: HTTPServerRequest) -> tuple[Any, Any]:

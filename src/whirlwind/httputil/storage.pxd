@@ -37,3 +37,5 @@ cdef class RequestStorage:
 
 @cython.locals(head=RequestHead)
 cpdef bint lacks(RequestStorage request, int field) except -1
+@cython.locals(head=RequestHead)
+cpdef list field_lines(RequestStorage request)

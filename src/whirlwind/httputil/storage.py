@@ -276,6 +276,15 @@ def lacks(request: RequestStorage, field: int) -> bool:
     return head is not None and request._headers is None and not head.seen & (1 << field)
 
 
+def field_lines(request: RequestStorage) -> list[tuple[bytes, bytes]]:
+    """Names in lower case and values of a request's fields, as bytes, without making `headers`."""
+    head = request._head
+    if head is not None and request._headers is None:
+        return head.field_lines()  # nobody has looked at them, so nobody has changed them
+    lines = request.headers.lines()
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in lines]
+
+
 start_values(
     RequestStorage,
     _head=None,
