@@ -204,8 +204,8 @@ def test_reloading_starts_over_and_waits_while_the_source_is_broken(folder) -> N
     with server:
         assert server.get() == (200, "wsgi")
         # Of another length: by that, and by whole seconds, Python tells whether bytecode is stale.
-        new = good.replace('b"wsgi"', 'b"another"')
+        new = good.replace('b"wsgi"', 'b"WSGI"') + "# longer\n"
         # What changes before a new process has looked at it for the first time is not noticed.
         server.wait_for("has changed; restarting", 2, lambda: source.write_text(new))
         server.port = int(server.wait_for(r"Serving on .*:(\d+)", 2)[1])
-        assert server.get() == (200, "another")
+        assert server.get() == (200, "WSGI")
