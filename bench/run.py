@@ -120,7 +120,10 @@ def report(
         lines += _table(
             ["server", *results],
             [
-                [name, *(f"{1 / r[name].ratio:.1f}" if name in r else "-" for r in results.values())]
+                [
+                    name,
+                    *(f"{1 / r[name].ratio:.1f}" if name in r else "-" for r in results.values()),
+                ]
                 for name in names[1:]
             ],
         )
