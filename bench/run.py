@@ -116,14 +116,11 @@ def report(
         ],
     )
     if names:
-        lines += ["", f"### How many times the CPU that {names[0]} needs", ""]
+        lines += ["", f"### How many times less CPU than {names[0]}", ""]
         lines += _table(
             ["server", *results],
             [
-                [
-                    name,
-                    *(f"{1 / r[name].ratio:.1f}" if name in r else "-" for r in results.values()),
-                ]
+                [name, *(f"{r[name].ratio:.1f}" if name in r else "-" for r in results.values())]
                 for name in names[1:]
             ],
         )
