@@ -12,8 +12,7 @@
 ``attr = 1``        an attribute of the module or class, and its value if it is plain
 ==================  ================================================================================
 
-Modules that have not arrived, or not whole, are in `NOT_YET`, names that modules lack in `MISSING`,
-what is deliberately otherwise in `OTHERWISE`. The lists must be true: an entry too many fails as
+What is deliberately otherwise is in `OTHERWISE`. The list must be true: an entry too many fails as
 one too few does.
 """
 
@@ -34,12 +33,6 @@ import whirlwind
 
 CONTRACT = Path(__file__).with_name("contract.tsv")
 SOURCES = Path(whirlwind.__file__).parent
-
-#: Modules that are still to come, or to be finished.
-NOT_YET: set[str] = set()
-
-#: Names that are still to come in modules that are here; of classes, with all they have.
-MISSING: set[str] = set()
 
 #: What is not as it was, and why.
 OTHERWISE: dict[str, str] = {
@@ -268,8 +261,6 @@ def test_contract(module: str) -> None:
     try:
         found = importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if module in NOT_YET and error.name == name:
-            pytest.xfail(f"{name} is still to come")
         if error.name is None or error.name.startswith("whirlwind"):
             raise
         pytest.skip(f"{name} needs {error.name}")
@@ -277,32 +268,16 @@ def test_contract(module: str) -> None:
     for item, promise in ROWS[module]:
         complaint = deviation(found, item, promise)
         key = f"{module}.{item}"
-        if key in MISSING or key.rpartition(".")[0] in MISSING:
-            continue
         if complaint is not None and key not in OTHERWISE:
             wrong[item] = f"{promise}: {complaint}"
         elif complaint is None and key in OTHERWISE:
             wrong[item] = "is as promised: take it off the list of what is otherwise"
-    if module in NOT_YET:
-        assert wrong, "it is whole: take it off the list of modules to come"
-        pytest.xfail(f"{name} is to be finished: {len(wrong)} names are missing or otherwise")
     assert wrong == {}
-
-
-def test_what_is_missing_is_not_there() -> None:
-    arrived = set()
-    for name in MISSING:
-        module = next(module for module in ROWS if name.startswith(f"{module}."))
-        item = name.removeprefix(f"{module}.")
-        if deviation(_import(module), item, dict(ROWS[module])[item]) != "is missing":
-            arrived.add(name)
-    assert arrived == set(), "take these off the list"
 
 
 def test_what_is_otherwise_was_promised() -> None:
     promised = {f"{module}.{name}" for module, rows in ROWS.items() for name, _ in rows}
     assert OTHERWISE.keys() <= promised
-    assert ROWS.keys() >= NOT_YET
 
 
 def test_the_check_notices() -> None:

@@ -20,9 +20,6 @@ ROOT = HERE.parent.parent
 KNOWN = ROOT / "tests/compat/known_differences.toml"
 RESULTS = ROOT / "build/compat"
 
-#: How the reason of a test ends that waits for a module of ours.
-WAITING = "not built yet"
-
 #: Seconds for one module, of which the longest takes 10 on a quiet core.
 MODULE_TIMEOUT = 240
 
@@ -42,8 +39,6 @@ class Known:
     tests: dict[str, str]
     #: What is otherwise on purpose.
     deliberate: list[str]
-    #: Test module to the module of ours that it needs and that is not there.
-    not_built: dict[str, str]
     #: Reason of a skip to when it is in order: what depends on the machine, not on us.
     skips: dict[str, str]
 
@@ -59,9 +54,8 @@ class Outcome:
     failed: dict[str, str] = field(default_factory=dict)
     #: Tests of which some parts failed.
     in_part: list[str] = field(default_factory=list)
-    #: Why the module as a whole did not run or did not end, and the missing module's name.
+    #: Why the module as a whole did not run or did not end.
     broken: str = ""
-    absent: str | None = None
     seconds: float = 0.0
 
     @property
@@ -91,9 +85,6 @@ def main(arguments: list[str]) -> int:
     """Run what the command line asks for and return the exit status."""
     parser = argparse.ArgumentParser(prog="make compat ARGS=...", description=__doc__)
     parser.add_argument("module", nargs="*", help="such as gen_test; by default all")
-    parser.add_argument(
-        "--built", action="store_true", help="leave out what is listed as not built yet"
-    )
     parser.add_argument("-v", "--verbose", action="store_true", help="whole tracebacks")
     options = parser.parse_args(arguments)
     suite = Path(os.environ["TORNADO_TEST"])
@@ -103,8 +94,6 @@ def main(arguments: list[str]) -> int:
     unknown = sorted(set(chosen) - set(present))
     if unknown:
         sys.exit(f"Tornado's suite has no {', '.join(unknown)}; it has: {', '.join(present)}")
-    if options.built:
-        chosen = [module for module in chosen if module not in known.not_built]
     RESULTS.mkdir(parents=True, exist_ok=True)
     # The longest first, so that the last core is not left alone with it.
     sizes = {file.stem: file.stat().st_size for file in suite.glob("*.py")}
@@ -112,7 +101,7 @@ def main(arguments: list[str]) -> int:
     start = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         outcomes = sorted(pool.map(run_module, chosen), key=lambda outcome: outcome.module)
-    verdicts = [compare(outcome, known, lenient=options.built) for outcome in outcomes]
+    verdicts = [compare(outcome, known) for outcome in outcomes]
     extra = misspelt(known, present, outcomes)
     print(report(verdicts, time.monotonic() - start, verbose=options.verbose))
     for line in extra:
@@ -123,7 +112,7 @@ def main(arguments: list[str]) -> int:
 def read_known(text: bytes) -> Known:
     """Read the list of differences."""
     data = tomllib.loads(text.decode())
-    not_built, skips = data.pop("not_built", {}), data.pop("skips", {})
+    skips = data.pop("skips", {})
     deliberate = data.pop("deliberate", [])
     tests = {
         test: f"{entry['what']} ({entry['why']})" for entry in deliberate for test in entry["tests"]
@@ -133,7 +122,7 @@ def read_known(text: bytes) -> Known:
         for module, entries in data.items()
         for test, reason in entries.items()
     }
-    return Known(tests, [entry["what"] for entry in deliberate], not_built, skips)
+    return Known(tests, [entry["what"] for entry in deliberate], skips)
 
 
 def run_module(module: str) -> Outcome:
@@ -191,7 +180,7 @@ def read_results(module: str, file: Path, status: int | None) -> Outcome:
     for text in file.read_text(encoding="utf-8").splitlines() if file.is_file() else []:
         line = json.loads(text)
         if "not loaded" in line:
-            outcome.broken, outcome.absent = line["not loaded"], line["absent"]
+            outcome.broken = line["not loaded"]
             return outcome
         done = done or "done" in line
         running = line.get("started", running)
@@ -210,20 +199,10 @@ def read_results(module: str, file: Path, status: int | None) -> Outcome:
     return outcome
 
 
-def compare(outcome: Outcome, known: Known, *, lenient: bool = False) -> Verdict:
-    """Compare what happened with what the list says.
-
-    :arg lenient: tests that were waiting for a module of ours may pass: it was built just now.
-    """
+def compare(outcome: Outcome, known: Known) -> Verdict:
+    """Compare what happened with what the list says."""
     verdict = Verdict(outcome)
     module = outcome.module
-    if module in known.not_built:
-        needed = known.not_built[module]
-        if outcome.absent is None:
-            verdict.stale.append(
-                f"{module} loads now: take it off the list of what waits for a module ({needed})"
-            )
-        return verdict
     if outcome.broken:
         verdict.complaints[module] = outcome.broken
     for test, detail in outcome.failed.items():
@@ -247,8 +226,7 @@ def compare(outcome: Outcome, known: Known, *, lenient: bool = False) -> Verdict
     parts = [test for test in known.tests if " " in test and test not in outcome.failed]
     ran = {*outcome.passed, *outcome.in_part}
     for test in outcome.passed + [part for part in parts if part.partition(" ")[0] in ran]:
-        listed = known.tests.get(test)
-        if listed is not None and not (lenient and listed.endswith(WAITING)):
+        if test in known.tests:
             verdict.stale.append(f"{test} passes now: take it off the list")
     return verdict
 
@@ -256,8 +234,7 @@ def compare(outcome: Outcome, known: Known, *, lenient: bool = False) -> Verdict
 def misspelt(known: Known, present: list[str], outcomes: list[Outcome]) -> list[str]:
     """Name the entries of the list that no test has, and say when there are too many."""
     complete = {outcome.module: outcome for outcome in outcomes if not outcome.broken}
-    lines = [f"{module} is listed and is no test module" for module in sorted(known.not_built)]
-    lines = [line for line in lines if line.split()[0] not in present]
+    lines = []
     if len(known.deliberate) > MOST_DELIBERATE:
         lines.append(
             f"{len(known.deliberate)} deliberate differences are listed, of {MOST_DELIBERATE}"
@@ -289,10 +266,7 @@ def report(verdicts: list[Verdict], seconds: float, *, verbose: bool) -> str:
             len(verdict.complaints) + len(verdict.stale),
         ]
         total = [sum(pair) for pair in zip(total, numbers, strict=True)]
-        if outcome.absent is not None and verdict.good:
-            lines.append(f"{outcome.module:26} {'':6} not built yet: {outcome.absent}")
-        else:
-            lines.append(row(outcome.module, *numbers, f"{outcome.seconds:.1f}"))
+        lines.append(row(outcome.module, *numbers, f"{outcome.seconds:.1f}"))
     lines.append(row("all", *total, f"{seconds:.1f}"))
     for verdict in verdicts:
         for test, detail in verdict.complaints.items():

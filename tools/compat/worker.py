@@ -140,14 +140,6 @@ def allow_missing_names(module: str, seen: set[str]) -> None:
                         setattr(owner, name, STAND_INS.get(full) or Missing(full))
 
 
-def absent_module(error: BaseException) -> str | None:
-    """Return the module of ours, or the name in one, that an import asked for and did not find."""
-    if isinstance(error, ModuleNotFoundError):
-        return error.name
-    found = re.match(r"cannot import name '(\w+)' from 'whirlwind([\w.]*)'", str(error))
-    return f"tornado{found[2]}.{found[1]}" if found and isinstance(error, ImportError) else None
-
-
 def main(name: str, results: str, seconds: str) -> None:
     """Load and run the module."""
     faulthandler.dump_traceback_later(float(seconds), exit=True)
@@ -173,7 +165,7 @@ def main(name: str, results: str, seconds: str) -> None:
             tests = unittest.defaultTestLoader.loadTestsFromModule(importlib.import_module(full))
         except BaseException as error:
             text = "".join(traceback.format_exception(error, limit=-6))
-            print(json.dumps({"not loaded": text, "absent": absent_module(error)}), file=file)
+            print(json.dumps({"not loaded": text}), file=file)
             return
         tests.run(Result(file))
         print(json.dumps({"done": True}), file=file)
