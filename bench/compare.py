@@ -18,6 +18,7 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import peers
 from measure import (
     APPS,
     Server,
@@ -28,7 +29,7 @@ from measure import (
     running,
     usage,
 )
-from servers import LOGGED, catalogue
+from servers import LOGGED, PEERS, catalogue
 
 HERE = APPS.parent
 
@@ -234,6 +235,8 @@ def main() -> None:
             chosen.append(known[name])
         else:
             parser.error(f"{name!r} does not do {options.work}; known: {', '.join(known)}")
+    if any(server.command[0].startswith(str(PEERS)) for server in chosen):
+        peers.set_up()
     show(options.work, *compare(options.work, chosen, options.n, options.d, options.c))
 
 

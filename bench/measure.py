@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,9 +88,10 @@ def raise_file_limit() -> None:
 
 
 @contextlib.contextmanager
-def running(server: Server) -> Iterator[tuple[int, int]]:
+def running(server: Server, prefix: Sequence[str] | None = None) -> Iterator[tuple[int, int]]:
     """Run a server and yield its port and process id once it accepts connections.
 
+    :arg prefix: what starts it on the right cores; by default on the first one.
     :raises ServerFailed: when it does not listen within ten seconds; with its last words.
     """
     port = free_port()
@@ -98,7 +99,7 @@ def running(server: Server) -> Iterator[tuple[int, int]]:
     with tempfile.TemporaryFile() as output:
         try:
             process = subprocess.Popen(
-                pinned(load=False) + command,
+                [*(pinned(load=False) if prefix is None else prefix), *command],
                 stdout=output,
                 stderr=output,
                 cwd=APPS,

@@ -16,6 +16,7 @@ PACKAGES = (
     "httptools",
     "uvloop",
     "starlette",
+    "fastapi",
     "granian",
     "blacksheep",
     "socketify",

@@ -8,11 +8,13 @@ from measure import Server
 
 HERE = Path(__file__).resolve().parent
 PEERS = HERE / ".venv-peers"
+SOURCES = HERE.parent / "src"
 
 RAW = ("plaintext", "browser", "pipeline", "close")
 ROUTED = ("json", "post64k")
 PAGES = ("page", "static")
 EVERYTHING = RAW + ROUTED + PAGES
+TYPED = ("plaintext", "browser", "json", "post64k")
 LOGGED = "plaintext+log"
 
 
@@ -50,6 +52,13 @@ def catalogue(compiled: bool) -> dict[str, dict[str, Server]]:
     same_program("Whirlwind, plain Python", sys.executable, "whirlwind", "uvloop", **switch)
     add("aiohttp", EVERYTHING, python, "aiohttp_app.py", "{port}")
     add("uvicorn + Starlette", EVERYTHING, *uvicorn, "starlette_app:app")
+    add("uvicorn + FastAPI", TYPED, *uvicorn, "fastapi_app:app")
+    if compiled:
+        # On the peers' Python: the same frameworks under both servers.
+        serve = (python, "-m", "whirlwind", "serve", "--port", "{port}", "--log-level", "warning")
+        switch = {"WHIRLWIND_EXTENSIONS": "1", "PYTHONPATH": str(SOURCES)}
+        add("Whirlwind + Starlette", EVERYTHING, *serve, "starlette_app:app", **switch)
+        add("Whirlwind + FastAPI", TYPED, *serve, "fastapi_app:app", **switch)
     add("uvicorn, raw ASGI", RAW, *uvicorn, "asgi_raw:app")
     add("granian, raw RSGI", RAW, *granian, "--interface", "rsgi", "rsgi_raw:app")
     add("granian + BlackSheep", ROUTED, *granian, "--interface", "asgi", "blacksheep_app:app")

@@ -125,7 +125,8 @@ class TestRulers:
             compare.prepare()
 
     @pytest.mark.parametrize(
-        "script", ["compare", "faults", "idle", "micro", "room", "run", "streams", "vanish"]
+        "script",
+        ["compare", "faults", "idle", "micro", "room", "run", "streams", "vanish", "workers"],
     )
     def test_a_ruler_explains_itself(self, script: str) -> None:
         command = [sys.executable, f"bench/{script}.py", "--help"]
