@@ -49,6 +49,7 @@ class Head:
         """Take over what the field lines said from a head of the same version that had the same."""
         self.raw = other.raw
         self.seen = other.seen
+        self.keep_alive = other.keep_alive
         if not other.seen & _TELLING:
             return
         self.content_length = other.content_length

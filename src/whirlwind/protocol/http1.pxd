@@ -13,10 +13,13 @@ cdef dict _SERVED
 cdef class MessageParser(BodyParser):
     @cython.locals(end=Py_ssize_t, pos=Py_ssize_t, line_end=Py_ssize_t, first=int, previous=Head, data=bytes)
     cdef int _next_head(self) except -1
+    @cython.locals(end=Py_ssize_t)
+    cdef Py_ssize_t _find_end(self) except -2
     cdef int _incomplete_head(self, Py_ssize_t size) except -1
     cdef void _too_large(self, Py_ssize_t line_size) except *
     cdef Py_ssize_t _parse_start_line(self, bytes data, Py_ssize_t pos, Py_ssize_t end) except -1
     cdef void _accept_head(self, Head head, int seen) except *
+    cdef void _accept_same(self, Head head) except *
     @cython.locals(head=Head, seen=int, count=int, field=int, colon=Py_ssize_t, eol=Py_ssize_t, raw=bytes)
     cdef void _parse_fields(self, bytes data, Py_ssize_t pos, Py_ssize_t end, Head previous) except *
     cdef void _repeated(self, int field) except *
@@ -33,6 +36,8 @@ cdef class RequestParser(MessageParser):
     cdef Py_ssize_t _parse_start_line(self, bytes data, Py_ssize_t pos, Py_ssize_t end) except -1
     @cython.locals(target=str, request=RequestHead)
     cdef void _accept_head(self, Head head, int seen) except *
+    @cython.locals(request=RequestHead)
+    cdef void _accept_same(self, Head head) except *
     cdef void _check_target(self, RequestHead head) except *
 
 

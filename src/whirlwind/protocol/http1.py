@@ -74,26 +74,21 @@ class MessageParser(BodyParser):
     """What both roles share: finding a head, and its field lines."""
 
     def _next_head(self) -> int:
+        data = self._buf
         pos = self._pos
         end = -1
         if self._tail is None:
-            if pos >= len(self._buf):
+            if pos >= len(data):
                 return self._incomplete_head(0)
-            end = scan.head_end(self._buf, pos)
+            end = scan.head_end(data, pos)
+        if end < 0:
+            end = self._find_end()
             if end < 0:
-                self._tail = bytearray(self._buf[self._pos :])
-                self._buf = b""
-                self._pos = 0
-                self._searched = 0
-        if self._tail is not None:
-            end = self._tail.find(b"\r\n\r\n", max(0, self._searched - 3))
-            if end < 0:
-                return self._incomplete_head(len(self._tail))
-            self._settle()
+                return self._incomplete_head(0 if self._tail is None else len(self._tail))
+            data = self._buf
             pos = self._pos
         if end == pos:
             raise ProtocolError(400, "more than one empty line before the start line")
-        data = self._buf
         first = data[pos]
         if first <= 13:
             if first == 13 and data[pos + 1] == 10:
@@ -102,12 +97,23 @@ class MessageParser(BodyParser):
                 pos += 1
         if end + 4 - pos > self.max_head_size:
             self._too_large(data.find(b"\r\n", pos) - pos)
-        self._searched = 0
         previous = self.head
         line_end = self._parse_start_line(data, pos, end)
         self._parse_fields(data, line_end + 2, end + 2, previous)
         self._pos = end + 4
         return states.HEAD
+
+    def _find_end(self) -> int:
+        """Look for the end of a head that comes in pieces; -1 while it is not there."""
+        if self._tail is None:
+            self._tail = bytearray(self._buf[self._pos :])
+            self._buf = b""
+            self._pos = 0
+            self._searched = 0
+        end = self._tail.find(b"\r\n\r\n", max(0, self._searched - 3))
+        if end >= 0:
+            self._settle()
+        return end
 
     def _incomplete_head(self, size: int) -> int:
         if self._tail is not None and size:
@@ -142,6 +148,10 @@ class MessageParser(BodyParser):
         """Decide the framing once all fields are known; ``seen`` has a bit for each field id."""
         raise ProtocolError(500, "no role")
 
+    def _accept_same(self, head: Head) -> None:
+        """Like `_accept_head` for fields that were accepted before."""
+        self._accept_head(head, head.seen)
+
     def _parse_fields(self, data: bytes, pos: int, end: int, previous: Head | None) -> None:
         head = self.head
         assert head is not None
@@ -150,7 +160,7 @@ class MessageParser(BodyParser):
         # mean was found out then; one comparison is a tenth of parsing them again.
         if previous is not None and previous.minor == head.minor and previous.raw == raw:
             head.same_fields(previous)
-            self._accept_head(head, head.seen)
+            self._accept_same(head)
             return
         head.raw = raw
         seen = 0
@@ -320,6 +330,12 @@ class RequestParser(MessageParser):
             raise ProtocolError(417, "unknown expectation")
         if not head.asked_upgrade:
             head.upgrade = ""
+        self._state = states.AFTER_HEAD
+
+    def _accept_same(self, head: Head) -> None:
+        request: Any = head
+        if request.target[0] != "/":
+            self._check_target(request)
         self._state = states.AFTER_HEAD
 
     def _check_target(self, head: RequestHead) -> None:

@@ -83,19 +83,19 @@ class ExchangeBase:
         """
         if self._state != _FRESH:
             raise HTTPOutputError("The response was already started")
-        if self._gone or self.conn.closed:
+        conn = self.conn
+        if self._gone or conn.closed:
             self._state = _FINISHED
-            return self.conn.failed()
+            return conn.failed()
         if self.body_long and not self.request_done:
             self.keep_alive = False
         if sized and len(body) <= _ONE_BUFFER:
-            self.conn.send(self._start(code, reason, headers, True, body))
+            conn.send(self._start(code, reason, headers, True, body))
         else:
             self._respond_in_two(code, reason, headers, body, sized)
-        if self._left > 0 and not sized:
+        if not sized and self._left > 0:
             self._too_short()
         self._state = _FINISHED
-        conn = self.conn
         done = conn.written() if conn._blocked else conn.done
         conn.response_finished(self)
         return done

@@ -38,7 +38,7 @@ cdef class ServerConnection(Peer):
     cdef object _resume_soon(self)
     @cython.locals(site=Site, exchange=ExchangeBase)
     cdef ExchangeBase _open_exchange(self, RequestHead head)
-    @cython.locals(request=RequestStorage, now=double)
+    @cython.locals(site=Site, request=RequestStorage, now=double)
     cdef RequestStorage _make_request(self, ExchangeBase exchange, RequestHead head)
     @cython.locals(exchange=ExchangeBase)
     cdef object _begin(self, RequestHead head)

@@ -269,16 +269,17 @@ class ServerConnection(Peer):
         return exchange
 
     def _make_request(self, exchange: Exchange, head: RequestHead) -> HTTPServerRequest:
+        site = self.site
         request = fresh.instance(HTTPServerRequest)
         try:
             now = _wall_clock()
-            self.site.note_request(self, now)
+            site.note_request(self, now)
             request.adopt(head, exchange, self, now)
         finally:
             exchange.request = request
         request.server_connection = self
-        if self.site.xheaders:
-            self.forwarded = self.site.forwarded(self, request.headers)
+        if site.xheaders:
+            self.forwarded = site.forwarded(self, request.headers)
             request._context = self.forwarded
         return request
 
@@ -287,15 +288,16 @@ class ServerConnection(Peer):
         site = self.site
         exchange = self._open_exchange(head)
         exchange.request_done = True
-        if site.decompress:
-            # There is nothing to undo, but a form must not fail for saying that it is compressed.
-            exchange.decoder = site.body_decoder(head)
-        if site.direct is not None:
+        # There is nothing to undo, but a form must not fail for saying that it is compressed.
+        decoder = site.body_decoder(head) if site.decompress else None
+        direct = site.direct
+        if direct is not None:
             request = self._make_request(exchange, head)
-            if exchange.decoder is not None:
-                exchange.decoder.rewrite(request.headers)
-            site.direct.serve(request)
+            if decoder is not None:
+                decoder.rewrite(request.headers)
+            direct.serve(request)
         else:
+            exchange.decoder = decoder
             self._begin_delegate(exchange, head)
             self._finish_receiver(exchange)
 

@@ -8,6 +8,7 @@ from whirlwind.web.response cimport ResponseBase, begin
 from whirlwind.web.storage cimport ApplicationStorage
 
 cdef int _EXECUTE_HOOK, _CONTEXT_HOOK
+cdef bint _CAN_KNOW
 
 @cython.locals(base=ResponseBase)
 cpdef object start_handler(ApplicationStorage app, object handler, object path_args, object path_kwargs, object context)

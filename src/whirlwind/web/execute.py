@@ -12,7 +12,7 @@ from whirlwind.platform.eager import start_now
 from whirlwind.platform.loops import running_loop
 from whirlwind.routing import PathMatches, RuleRouter, changes
 from whirlwind.web.handler import RequestHandler
-from whirlwind.web.response import CONTEXT_HOOK, EXECUTE_HOOK, ResponseBase, begin
+from whirlwind.web.response import CAN_KNOW, CONTEXT_HOOK, EXECUTE_HOOK, ResponseBase, begin
 
 if TYPE_CHECKING:
     from whirlwind.web.application import Application
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _EXECUTE: Any = RequestHandler.__dict__["_execute"]
 _EXECUTE_HOOK: Final = EXECUTE_HOOK
 _CONTEXT_HOOK: Final = CONTEXT_HOOK
+_CAN_KNOW: Final = CAN_KNOW
 
 
 class DirectEntry:
@@ -72,7 +73,7 @@ class DirectEntry:
     def _find_rule(self, app: Any, request: HTTPServerRequest) -> Any:
         """The rule for a request, None if there is none, NotImplemented for the general path."""
         cls = type(app)
-        version = hooks.type_version(cls)
+        version = hooks.type_version(cls) if _CAN_KNOW else 0
         if version == 0 or version != self._version:
             self._plain = (
                 cls.find_handler is self._find
@@ -181,8 +182,8 @@ def start_handler(
     """
     base: ResponseBase = handler
     transforms = [make(handler.request) for make in app.transforms] if app.transforms else None
-    if not base._ww_original & _CONTEXT_HOOK:
-        handler._ww_keep_context(context)
+    if not base._ww_original & _CONTEXT_HOOK and handler._ww_keeps_context:
+        handler._ww_context = context
     execute = None if base._ww_original & _EXECUTE_HOOK else handler._execute
     if execute is not None and getattr(execute, "__func__", None) is not _EXECUTE:
         # Wrapped by a tracing agent, or overridden: it is the whole of the request then.

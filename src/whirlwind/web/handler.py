@@ -56,6 +56,9 @@ class RequestHandler(RenderingMixin, LanguagesMixin, Responding, XsrfMixin, Sign
         "OPTIONS",
     )
     _stream_request_body: ClassVar[bool] = False
+    #: Whether the request's context is kept as `_ww_context`, to go on in it after the request.
+    _ww_keeps_context: ClassVar[bool] = False
+    _ww_context: Context | None
 
     application: "Application"
     request: HTTPServerRequest
@@ -319,9 +322,6 @@ class RequestHandler(RenderingMixin, LanguagesMixin, Responding, XsrfMixin, Sign
         return request_summary(self)
 
     # --- running --------------------------------------------------------------------------------
-
-    def _ww_keep_context(self, context: Context) -> None:
-        """Hook: the context of this request, for who goes on in it after the request is done."""
 
     async def _execute(self, transforms: Any, *args: Any, **kwargs: Any) -> None:
         """Answer the request; what tracing agents wrap to see a request from begin to end.

@@ -13,6 +13,7 @@ cdef int _ETAGS_AS_USUAL, _LOG, _EXECUTE, _CLEAR, _FINISH
 cdef object _HOOK_NAMES
 cdef dict _known_bits
 cdef unsigned int _last_version
+cdef bint _CAN_KNOW
 cdef int _last_bits
 
 @cython.locals(version="unsigned int")
@@ -58,7 +59,7 @@ cdef class ResponseBase:
     cpdef object _ww_write(self, object chunk)
     cdef object _ww_write_other(self, object chunk)
     cdef object _ww_add_cookies(self, HeaderMap headers)
-    @cython.locals(headers=HeaderMap, size=Py_ssize_t, part=bytes, code=int, native=RequestStorage)
+    @cython.locals(headers=HeaderMap, fields=dict, size=Py_ssize_t, part=bytes, code=int, native=RequestStorage)
     cdef bint _ww_complete_headers(self) except -1
     @cython.locals(native=RequestStorage)
     cdef object _ww_check_request(self)
@@ -78,7 +79,7 @@ cpdef bint etag_matches(ResponseBase handler) except -1
 @cython.locals(buffer=list, chunk=bytes)
 cpdef str body_digest(ResponseBase handler)
 cpdef object begin(ResponseBase handler, object transforms, object args, object kwargs)
-@cython.locals(native=RequestStorage)
+@cython.locals(native=RequestStorage, stage=int, streamed=bint)
 cpdef object proceed(ResponseBase handler)
 @cython.locals(native=RequestStorage)
 cpdef str request_summary(ResponseBase handler)

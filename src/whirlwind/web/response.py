@@ -73,13 +73,16 @@ _HOOKS: Final[dict[int, tuple[str, ...]]] = {
     _CLEAR: ("clear",),
     _FINISH: ("finish",),
     SUMMARY: ("get_status", "_request_summary"),
-    _CONTEXT: ("_ww_keep_context",),
+    _CONTEXT: ("_ww_keeps_context",),
 }
 _HOOK_NAMES: Final = frozenset(name for names in _HOOKS.values() for name in names)
 _ORIGINALS: dict[str, Any] = {}
 _known_bits: dict[int, int] = {}
 _last_version = 0
 _last_bits = 0
+#: Whether states of classes have numbers here: the plain form never knows, and need not ask.
+CAN_KNOW: Final = hooks.type_version(object) != 0
+_CAN_KNOW: Final = CAN_KNOW
 
 
 def note_originals(cls: type) -> None:
@@ -173,7 +176,8 @@ class ResponseBase:
         :arg request: the `HTTPServerRequest` to answer.
         :arg kwargs: for `initialize`, from the route.
         """
-        self._ww_original = _original_hooks(type(self))
+        if _CAN_KNOW:
+            self._ww_original = _original_hooks(type(self))
         self.application = application
         self.request = request
         self._ww_native: RequestStorage | None = (
@@ -261,7 +265,8 @@ class ResponseBase:
         """Add what a whole response has; True if that is a Content-Length, which is right then."""
         headers = self._headers
         code = self._status_code
-        if code == 200 and "Etag" not in headers._map:
+        fields = headers._map
+        if code == 200 and "Etag" not in fields:
             native = self._ww_native
             method = native.method if native is self.request else self.request.method
             if method == "GET" or method == "HEAD":
@@ -271,11 +276,11 @@ class ResponseBase:
             if self._write_buffer:
                 raise RuntimeError(f"Cannot send a body with status {code}")
             self._clear_representation_headers()
-        elif "Content-Length" not in headers._map:
+        elif "Content-Length" not in fields:
             size = 0
             for part in self._write_buffer:
                 size += len(part)
-            headers._map["Content-Length"] = str(size)
+            fields["Content-Length"] = str(size)
             return True
         return False
 
@@ -295,22 +300,26 @@ class ResponseBase:
     def _ww_check_request(self) -> None:
         request = self.request
         native = self._ww_native
-        if (native.method if native is request else request.method) not in self.SUPPORTED_METHODS:
-            raise HTTPError(405)
-        if native is not None and native is request:
+        if native is request:
+            if native.method not in self.SUPPORTED_METHODS:
+                raise HTTPError(405)
             # Nothing at all is a form with no fields, but no multipart body (RFC 2046 section
             # 5.1.1). A handler that takes the body in pieces sees to it itself.
             if (native.body or native._body_future is None) and native.has_form():
                 native._parse_body()
-        elif request.body:
-            request._parse_body()
+        else:
+            if request.method not in self.SUPPORTED_METHODS:
+                raise HTTPError(405)
+            if request.body:
+                request._parse_body()
         if self._ww_raw_args:
             self.path_args = [self.decode_argument(a) for a in self._ww_raw_args]
+            self._ww_raw_args = None
         if self._ww_raw_kwargs:
             self.path_kwargs = {
                 k: self.decode_argument(v, name=k) for k, v in self._ww_raw_kwargs.items()
             }
-        self._ww_raw_args = self._ww_raw_kwargs = None
+            self._ww_raw_kwargs = None
         # Read at request time, as all settings are; without them this costs two lookups.
         settings = self.application.settings
         if "xsrf_cookies" in settings or "cross_origin_protection" in settings:
@@ -379,33 +388,35 @@ def flush_response(handler: ResponseBase, include_footers: bool, sized: bool) ->
         chunk = b"".join(buffer) if buffer else b""
     handler._write_buffer = []
     exchange = handler._ww_exchange
-    connection = handler._ww_connection()
-    if connection is not exchange:
-        exchange = None  # somebody put another connection in front
+    native = handler._ww_native
+    if native is handler.request:
+        connection = native.connection
+        method = native.method
+    else:
+        connection = handler.request.connection
+        method = handler.request.method
+    transforms = handler._transforms
     if handler._headers_written:
-        for transform in handler._transforms or ():
+        for transform in transforms or ():
             chunk = transform.transform_chunk(chunk, include_footers)
-        if handler.request.method == "HEAD":
-            chunk = b""
-        return connection.write(chunk)
+        return connection.write(b"" if method == "HEAD" else chunk)
     handler._headers_written = True
     headers = handler._headers
-    for transform in handler._transforms or ():
-        handler._status_code, headers, chunk = transform.transform_first_chunk(
-            handler._status_code, headers, chunk, include_footers
-        )
+    if transforms is not None:
+        sized = sized and not transforms
+        for transform in transforms:
+            handler._status_code, headers, chunk = transform.transform_first_chunk(
+                handler._status_code, headers, chunk, include_footers
+            )
     if handler._new_cookie is not None:
         handler._ww_add_cookies(headers)
-    native = handler._ww_native
-    if (native.method if native is handler.request else handler.request.method) == "HEAD":
+    if method == "HEAD":
         chunk = b""
-    if exchange is None:
+    if exchange is None or connection is not exchange:  # somebody put another one in front
         line = ResponseStartLine("HTTP/1.1", handler._status_code, handler._reason)
         return connection.write_headers(line, headers, chunk)
     if include_footers:
-        return exchange.respond(
-            handler._status_code, handler._reason, headers, chunk, sized and not handler._transforms
-        )
+        return exchange.respond(handler._status_code, handler._reason, headers, chunk, sized)
     return exchange.start(handler._status_code, handler._reason, headers, chunk)
 
 
@@ -492,32 +503,37 @@ def begin(handler: ResponseBase, transforms: Any, args: Any, kwargs: Any) -> Any
     :arg args, kwargs: the groups of the route's pattern, as bytes or None.
     :returns: None when the request is done, otherwise what to await before `proceed`.
     """
-    handler._transforms = transforms
-    handler._ww_raw_args = args
-    handler._ww_raw_kwargs = kwargs
+    if transforms is not None:
+        handler._transforms = transforms
+    if args is not None:
+        handler._ww_raw_args = args
+    if kwargs is not None:
+        handler._ww_raw_kwargs = kwargs
     return proceed(handler)
 
 
 def proceed(handler: ResponseBase) -> Any:
     """Go on from the present stage to the next awaitable."""
     try:
-        if handler._ww_stage == _START:
+        stage = handler._ww_stage
+        if stage == _START:
             handler._ww_check_request()
-            handler._ww_stage = _PREPARING
             if not handler._ww_original & _PREPARE:
                 pending = handler.prepare()
                 if pending is not None:
+                    handler._ww_stage = _PREPARING
                     return pending
-        if handler._ww_stage == _PREPARING:
-            if handler._prepared_future is not None:
+        if stage <= _PREPARING:
+            streamed = handler._prepared_future is not None
+            if streamed:
                 handler._ww_mark_prepared()
             if handler._finished:
                 handler._ww_stage = _DONE
                 return None
-            handler._ww_stage = _IN_BODY
-            if handler._prepared_future is not None:
+            if streamed:
+                handler._ww_stage = _IN_BODY
                 return handler.request._body_future
-        if handler._ww_stage == _IN_BODY:
+        if stage <= _IN_BODY:
             handler._ww_stage = _IN_METHOD
             native = handler._ww_native
             name = native.method if native is handler.request else handler.request.method
@@ -528,13 +544,12 @@ def proceed(handler: ResponseBase) -> Any:
                 pending = method()
             if pending is not None and pending is not DONE:
                 return pending
-        if handler._ww_stage == _IN_METHOD:
-            handler._ww_stage = _DONE
-            if handler._auto_finish and not handler._finished:
-                if handler._ww_original & _FINISH:
-                    finish_response(handler, None)
-                else:
-                    handler.finish()
+        handler._ww_stage = _DONE
+        if handler._auto_finish and not handler._finished:
+            if handler._ww_original & _FINISH:
+                finish_response(handler, None)
+            else:
+                handler.finish()
     except (Exception, CancelledError) as error:
         handler._ww_fail(error)
     return None
@@ -557,6 +572,7 @@ def loggable(text: str | None) -> str:
 
 start_values(
     ResponseBase,
+    _ww_original=0,
     _headers_written=False,
     _finished=False,
     _prepared_future=None,

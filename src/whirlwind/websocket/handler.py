@@ -60,6 +60,7 @@ class WebSocketHandler(RequestHandler):
     open_args: tuple[str, ...] = ()
     open_kwargs: dict[str, str]
     _ww_closed = False
+    _ww_keeps_context = True
     _ww_context: Context | None = None
     _ww_own_headers = False
 
@@ -116,9 +117,6 @@ class WebSocketHandler(RequestHandler):
             del self._ww_own_headers
             self.request._headers = None
         self._headers = _NO_HEADERS
-
-    def _ww_keep_context(self, context: Context) -> None:
-        self._ww_context = context
 
     def _ww_open(self) -> Awaitable[None] | None:
         return self.open(*self.open_args, **self.open_kwargs)
