@@ -60,7 +60,7 @@ _MODULES = (
 
 # Attributes too, but not among what ``from whirlwind import *`` brings: Tornado's list is the one
 # above.
-_MORE_MODULES = ("asgi", "client", "fanout", "speedups", "websocket")
+_MORE_MODULES = ("asgi", "client", "fanout", "legacy", "speedups", "stack_context", "websocket")
 
 # The modules and nothing else: programs go through `tornado.__all__` and import what it names.
 __all__ = [*_MODULES]

@@ -1,5 +1,9 @@
 """Public names: objects built in private modules that users meet under a public module's name."""
 
+import importlib
+from collections.abc import Callable
+from typing import Any
+
 #: First part of the loggers' names; ``tornado`` while Whirlwind stands in for it.
 logger_root = "whirlwind"
 
@@ -32,3 +36,33 @@ def start_values(cls: type, **values: object) -> None:
 
 
 _HEAP_TYPE = 1 << 9  # a class made by a class statement of plain Python (Py_TPFLAGS_HEAPTYPE)
+
+
+#: What Tornado 4 had and 6 has not, by the module that shows it: `whirlwind.legacy` has it.
+LEGACY_NAMES = {
+    "concurrent": "TracebackFuture return_future",
+    "gen": "",
+    "testing": "LogTrapTestCase get_unused_port",
+    "util": "u",
+    "web": "asynchronous",
+}
+
+
+def legacy_names(module: str) -> Callable[[str], Any]:
+    """Make the ``__getattr__`` of a module that had more names in Tornado 4.
+
+    The first such name that a program asks for installs `whirlwind.legacy`; until then it is not
+    even imported.
+
+    :arg module: dotted name of the module.
+    """
+    names = LEGACY_NAMES[module.rpartition(".")[2]].split()
+
+    def look_up(name: str) -> Any:
+        if name in names:
+            legacy: Any = importlib.import_module("whirlwind.legacy")
+            legacy.install()
+            return getattr(legacy, name)
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+
+    return look_up

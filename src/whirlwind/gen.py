@@ -24,6 +24,7 @@ from collections.abc import (
 )
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
+from whirlwind._public import legacy_names
 from whirlwind.concurrent import (
     Future,
     chain_future,
@@ -540,3 +541,5 @@ class WaitIterator(AsyncIterator[Any]):
         if self.done():
             raise StopAsyncIteration
         return self.next()
+
+__getattr__ = legacy_names(__name__)

@@ -11,6 +11,8 @@ from datetime import timedelta
 from sys import is_finalizing
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
+from whirlwind._public import legacy_names
+
 # Private in Tornado too, but programs and tests use them.
 from whirlwind.protocol.masking import mask as _websocket_mask  # noqa: F401
 from whirlwind.protocol.masking import mask as _websocket_mask_python  # noqa: F401
@@ -413,3 +415,5 @@ def doctests() -> "unittest.TestSuite":
     import doctest
 
     return doctest.DocTestSuite("whirlwind.util")
+
+__getattr__ = legacy_names(__name__)

@@ -7,6 +7,7 @@ as the base classes of ``importlib.abc`` and ``importlib.metadata``.
 import importlib
 import importlib.util
 import sys
+from _thread import _local
 from collections.abc import Iterable, Sequence
 from importlib.machinery import ModuleSpec
 from types import CodeType, FunctionType, ModuleType
@@ -131,6 +132,32 @@ def _register(alias: str) -> None:
             raise
 
 
+class _Loading(_local):
+    """How many modules of ours a thread is loading, one for the other."""
+
+    depth = 0
+
+
+_loading = _Loading()
+_wants_legacy = False
+
+
+def install_legacy_soon() -> None:
+    """Install `whirlwind.legacy` as soon as there is an event loop that it could matter to."""
+    global _wants_legacy
+    _wants_legacy = True
+    _install_legacy()
+
+
+def _install_legacy() -> None:
+    # A process that has no use for Tornado must not load all of it: every child comes here.
+    global _wants_legacy
+    if _wants_legacy and not _loading.depth and f"{OURS}.ioloop" in sys.modules:
+        _wants_legacy = False
+        legacy: Any = importlib.import_module(f"{OURS}.legacy")
+        legacy.install()
+
+
 class _BothNamesLoader:
     """Loads a module of ours with its own loader, and gives what it exports Tornado's names."""
 
@@ -142,6 +169,7 @@ class _BothNamesLoader:
         assert spec is not None
         # From here on the module shows no trace of having been found in a special way.
         spec.loader = module.__loader__ = self._loader
+        _loading.depth += 1
         try:
             self._loader.exec_module(module)
         except BaseException:
@@ -149,12 +177,15 @@ class _BothNamesLoader:
             if sys.modules.get(alias) is module:
                 del sys.modules[alias]
             raise
+        finally:
+            _loading.depth -= 1
         rename_public_objects(module)
         _complete.add(spec.name)
         # Tornado's modules are those of the first floor and in ``platform``.
         if spec.name.count(".") == 1 or spec.name.startswith(f"{OURS}.platform."):
             show_neighbours(module)
             _register(their_name(spec.name))
+        _install_legacy()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)

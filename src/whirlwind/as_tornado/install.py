@@ -6,17 +6,27 @@ from pathlib import Path
 
 import whirlwind
 from whirlwind import _public
-from whirlwind.as_tornado.alias import OURS, THEIRS, AliasFinder, rename_public_objects, their_name
+from whirlwind.as_tornado.alias import (
+    OURS,
+    THEIRS,
+    AliasFinder,
+    install_legacy_soon,
+    rename_public_objects,
+    their_name,
+)
 from whirlwind.as_tornado.names import show_neighbours
 
 #: The environment variable that children look at; any value but ``1`` gives them the real Tornado.
 SWITCH = "WHIRLWIND_AS_TORNADO"
 
+#: Another, ``1`` where children accept what only Tornado 4 accepted.
+LEGACY_SWITCH = "WHIRLWIND_LEGACY"
+
 #: Holds the ``sitecustomize`` module that Python imports when a child starts.
 STARTUP = str(Path(__file__).parent / "startup")
 
 
-def install_as_tornado(*, children: bool = True) -> None:
+def install_as_tornado(*, children: bool = True, legacy: bool = False) -> None:
     """Make ``import tornado`` and ``import tornado.x`` give ``whirlwind`` and ``whirlwind.x``.
 
     The same module objects are known by both names, whichever is imported first, so a class, an
@@ -34,6 +44,8 @@ def install_as_tornado(*, children: bool = True) -> None:
         ``-E`` or ``-I`` (which ignore ``PYTHONPATH``) or ``-S`` (which skips ``sitecustomize``), or
         by an interpreter that has no Whirlwind; those find whatever Tornado they have. Start such
         a one with ``-m whirlwind.as_tornado``.
+    :arg legacy: call `whirlwind.legacy.install` as well, here and in those children, once an event
+        loop is imported: for programs written for Tornado 4.
     :raises RuntimeError: the real Tornado has already been imported in this process.
     """
     present = sys.modules.get(THEIRS)
@@ -56,12 +68,16 @@ def install_as_tornado(*, children: bool = True) -> None:
             from whirlwind.as_tornado.loggers import rename_loggers
 
             rename_loggers()
+    if legacy:
+        install_legacy_soon()
     if children:
-        _tell_children()
+        _tell_children(legacy)
 
 
-def _tell_children() -> None:
+def _tell_children(legacy: bool) -> None:
     os.environ[SWITCH] = "1"
+    if legacy:
+        os.environ[LEGACY_SWITCH] = "1"
     path = os.environ.get("PYTHONPATH")
     folders = path.split(os.pathsep) if path else []
     if STARTUP not in folders:

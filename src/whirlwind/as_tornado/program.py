@@ -9,13 +9,14 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import CodeType, ModuleType
 from typing import Any
 
-from whirlwind.as_tornado.install import install_as_tornado
+from whirlwind.as_tornado.install import LEGACY_SWITCH, install_as_tornado
 
 USAGE = """\
-usage: python -m whirlwind.as_tornado [-m module | -c command | script] [argument ...]
+usage: python -m whirlwind.as_tornado [--legacy] [-m module | -c command | script] [argument ...]
 
 Run a program written for Tornado with Whirlwind in its place, in this process and in the Python
-processes it starts. Options of the interpreter stand before the first -m.
+processes it starts. Options of the interpreter stand before the first -m. With --legacy, or where
+the environment says WHIRLWIND_LEGACY=1, the forms of Tornado 4 are accepted.
 """
 
 
@@ -25,6 +26,10 @@ def main() -> None:
     :raises SystemExit: nothing to run was named, or it is not there.
     """
     arguments = sys.argv[1:]
+    legacy = os.environ.get(LEGACY_SWITCH) == "1"
+    if arguments[:1] == ["--legacy"]:
+        legacy = True
+        del arguments[0]
     kind, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     if kind in ("-h", "--help"):
         print(USAGE, end="")
@@ -32,7 +37,7 @@ def main() -> None:
     if not kind or (kind in ("-m", "-c") and not rest) or (kind[0] == "-" and len(kind) > 2):
         sys.stderr.write(USAGE)
         raise SystemExit(2)
-    install_as_tornado()
+    install_as_tornado(legacy=legacy)
     if kind == "-m":
         _run_module(rest[0], rest[1:])
     elif kind == "-c":

@@ -1,5 +1,6 @@
 """The web framework: applications, request handlers, and what belongs to them."""
 
+from whirlwind._public import legacy_names
 from whirlwind.routing import URLSpec
 from whirlwind.web.application import Application
 from whirlwind.web.basic import ErrorHandler, FallbackHandler
@@ -56,3 +57,5 @@ __all__ = [
     "stream_request_body",
     "url",
 ]
+
+__getattr__ = legacy_names(__name__)

@@ -18,7 +18,7 @@ def _install() -> None:
         if error.name not in ("whirlwind", "whirlwind.as_tornado"):
             raise
     else:
-        install_as_tornado()
+        install_as_tornado(legacy=os.environ.get("WHIRLWIND_LEGACY") == "1")
 
 
 def _step_aside() -> None:

@@ -1,0 +1,80 @@
+"""Putting the forms of Tornado 4 into the classes and modules of the engine, and taking them out.
+
+Nothing in the engine knows of them: methods are replaced here, from outside, when a program asks.
+"""
+
+import importlib
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+#: Modules of this package that have something to replace; each has a function ``install``.
+PARTS: Final = ("ioloop",)
+
+#: What was replaced: owner, name, and what was there, `_NOTHING` if it was inherited or missing.
+_replaced: list[tuple[Any, str, Any]] = []
+_NOTHING: Final = object()
+_lock = threading.RLock()
+_installed = False
+
+
+def install() -> None:
+    """Accept everywhere what Tornado 4 accepted.
+
+    Asking for a name that only Tornado 4 had, such as ``gen.engine``, does the same. What is left
+    for those that use none of them - ``callback=`` and ``io_loop=`` arguments, contexts that follow
+    callbacks - begins to work with this call. Calling it again does nothing.
+    """
+    global _installed
+    with _lock:
+        if _installed:
+            return
+        # Before the rest: what a part imports may come here again.
+        _installed = True
+        try:
+            for part in PARTS:
+                module: Any = importlib.import_module(f"whirlwind.legacy.{part}")
+                module.install()
+        except BaseException:
+            uninstall()
+            raise
+
+
+def is_installed() -> bool:
+    """Whether the forms of Tornado 4 are in place."""
+    return _installed
+
+
+def uninstall() -> None:
+    """Take back what :func:`install` has done, for the tests of a program that is moving on.
+
+    What was made meanwhile - decorated functions, wrapped callbacks - keeps working.
+    """
+    global _installed
+    with _lock:
+        while _replaced:
+            owner, name, old = _replaced.pop()
+            if old is _NOTHING:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, old)
+        _installed = False
+
+
+def replace(owner: Any, name: str, value: Any) -> None:
+    """Give a class or module another attribute, or a new one, until :func:`uninstall`.
+
+    :arg owner: the class or module.
+    :arg value: the attribute.
+    """
+    _replaced.append((owner, name, vars(owner).get(name, _NOTHING)))
+    setattr(owner, name, value)
+
+
+def override(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+    """Replace a function or method by one that is made of it, until :func:`uninstall`.
+
+    :arg owner: the class or module.
+    :arg make: called with what is found there, inherited or not; returns what replaces it.
+    """
+    replace(owner, name, make(getattr(owner, name)))

@@ -1,0 +1,57 @@
+"""Small tools that are gone since: of `whirlwind.testing` and `whirlwind.util`."""
+
+from __future__ import annotations
+
+import logging
+import unittest
+from io import StringIO
+
+from whirlwind._public import claim
+from whirlwind.legacy.warning import warn
+from whirlwind.testing.setup import bind_unused_port
+
+
+def u(s: str) -> str:
+    """Return the text as it is: what a ``u""`` literal was where Python 2 and 3 were to agree."""
+    warn("util.u", "write the literal")
+    return s
+
+
+def get_unused_port() -> int:
+    """A port that was free just now; another program may take it before you do."""
+    warn("testing.get_unused_port", "use bind_unused_port, which keeps the port")
+    sock, port = bind_unused_port()
+    sock.close()
+    return port
+
+
+class LogTrapTestCase(unittest.TestCase):
+    """A test case that shows what was logged only if it fails.
+
+    Where logging has been configured to do something other than write to a stream, it does nothing.
+    """
+
+    def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
+        """Run the test with the output of logging held back."""
+        warn("testing.LogTrapTestCase", "leave it to the test runner, or use ExpectLog")
+        root = logging.getLogger()
+        if not root.handlers:
+            logging.basicConfig()
+        handler = root.handlers[0]
+        if len(root.handlers) > 1 or not isinstance(handler, logging.StreamHandler):
+            return super().run(result)
+        if result is None:
+            result = self.defaultTestResult()
+        stream = handler.stream
+        held = handler.stream = StringIO()
+        failed = len(result.failures) + len(result.errors)
+        try:
+            super().run(result)
+        finally:
+            handler.stream = stream
+            if len(result.failures) + len(result.errors) != failed:
+                stream.write(held.getvalue())
+        return result
+
+
+claim("whirlwind.legacy", LogTrapTestCase, get_unused_port, u)

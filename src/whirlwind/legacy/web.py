@@ -1,0 +1,44 @@
+"""Handlers that answer from a callback."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from whirlwind._public import claim
+from whirlwind.legacy.contexts import Catcher
+from whirlwind.legacy.installing import install
+from whirlwind.legacy.warning import warn
+
+
+def asynchronous(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Let the request go on after a handler's method returns, until it calls ``self.finish()``.
+
+    An exception of the method, or of a callback that begins in it, ends the request as it would in
+    a coroutine. A method that returns something to wait for, such as a ``gen.coroutine``, needs no
+    ``finish``.
+
+    :arg method: the HTTP method of a handler; not ``prepare``.
+    """
+    install()
+    warn("web.asynchronous", "make the method async def and await what it waits for")
+
+    @functools.wraps(method)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        def fail(typ: Any, value: Any, traceback: Any) -> bool:
+            self._handle_request_exception(value)
+            return True
+
+        self._auto_finish = False
+        with Catcher(fail):
+            result = method(self, *args, **kwargs)
+            if result is not None:
+                self._auto_finish = True
+            return result
+        return None  # it has failed, and the request is answered
+
+    return wrapper
+
+
+claim("whirlwind.legacy", asynchronous)
