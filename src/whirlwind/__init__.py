@@ -8,6 +8,7 @@ Tornado whose API this is: that is what the programs that compare them want to k
 """
 
 import importlib
+import time
 from typing import TYPE_CHECKING, Any
 
 from whirlwind._build import apply_extension_switch
@@ -20,6 +21,10 @@ from whirlwind._version import API_VERSION, API_VERSION_INFO, VERSION  # noqa: E
 if TYPE_CHECKING:
     from whirlwind.as_tornado import install_as_tornado as install_as_tornado
     from whirlwind.ioloop import run as run
+
+# As near to the beginning of the program as can be told. `autoreload` doubts that what was modified
+# later is what was read.
+_began = time.time_ns()
 
 __version__ = VERSION
 version = API_VERSION

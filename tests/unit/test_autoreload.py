@@ -1,6 +1,8 @@
 """whirlwind.autoreload: programs that restart when their files change."""
 
 import contextlib
+import importlib.util
+import json
 import os
 import queue
 import subprocess
@@ -23,6 +25,10 @@ from whirlwind.autoreload.watcher import Watcher
 #: A program that is silent this long hangs; a test that passes never waits for it.
 PATIENCE = 30.0
 
+#: Moments at which a program may have begun, in nanoseconds since the epoch.
+LONG_AGO = 0
+NEVER = 1 << 62
+
 
 class Program:
     """A running Python program, whose lines of output are waited for."""
@@ -32,7 +38,12 @@ class Program:
         self.process = subprocess.Popen(
             [sys.executable, *command],
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(source), "PYTHONUNBUFFERED": "1"},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(source),
+                "PYTHONUNBUFFERED": "1",
+                "PYTHONDONTWRITEBYTECODE": "",
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -367,6 +378,160 @@ def test_help(monkeypatch: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert "stop once the script ends with status 0" in capsys.readouterr().out
 
 
+# --- changes between the import and the first look ----------------------------------------------
+
+# Each run writes what the next one is to see, after it has read it itself.
+HASTY = """
+    import asyncio, os, sys
+    if "poll" in sys.argv:
+        sys.modules["watchfiles"] = None
+    from whirlwind import autoreload, ioloop
+    import part
+
+    def save(name, text):
+        with open(name + ".new", "w") as file:
+            file.write(text)
+        os.replace(name + ".new", name)
+
+    if part.number < 3:
+        save("part.py", f"number = {part.number + 1}" + " " * part.number)
+    autoreload.start()
+
+    async def main():
+        ioloop.IOLoop.current()
+        print("number", part.number)
+        await asyncio.Event().wait()
+
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("how", ["poll", "watchfiles"])
+def test_a_module_that_changes_while_the_program_starts(run: Any, write: Any, how: str) -> None:
+    if how == "watchfiles":
+        pytest.importorskip("watchfiles", reason="needs the package watchfiles")
+    write("server.py", HASTY)
+    write("part.py", "number = 1")
+    program = run("server.py", how)
+    program.says("number 2")
+    program.says("number 3")
+
+
+def test_a_script_that_changes_while_it_starts(run: Any, write: Any) -> None:
+    script = """
+        import sys
+        from whirlwind import autoreload
+        print("first")
+        with open(__file__, "w") as file:
+            file.write("print('second')")
+        autoreload.wait()
+    """
+    write("script.py", script)
+    program = run("script.py")
+    program.says("first")
+    program.says("second")
+    assert program.ends() == (0, [])
+
+
+def test_a_broken_module_that_is_mended_at_once(run: Any, write: Any, tmp_path: Path) -> None:
+    write("part.py", "this is no Python")
+    write(
+        "script.py",
+        """
+        try:
+            import part
+        except SyntaxError:
+            with open("part.py", "w") as file:
+                file.write("print('mended')")
+            raise
+        """,
+    )
+    program = run("-m", "whirlwind.autoreload", "--until-success", "script.py")
+    program.says("mended")
+    assert program.ends()[0] == 0
+
+
+def imported(path: Path, monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    """Import a module, with bytecode."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+def test_bytecode_tells_what_was_imported(
+    tmp_path: Path, modules: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "one.py"
+    path.write_text("written by the program itself")
+    path.write_text("a = 1  # and again")
+    modules["one"] = imported(path, monkeypatch)
+    assert SourceFiles(LONG_AGO, {}).changed() is None
+    path.write_text("a = 22  # and again")
+    assert SourceFiles(NEVER, {}).changed() is None  # it was there before the program
+    # As far as can be told: the program may write it each time it starts.
+    doubted: dict[str, int] = {}
+    for count in (1, 2, 3):
+        files = SourceFiles(LONG_AGO, doubted)
+        assert files.changed() == str(path)
+        assert files.changed() is None
+        doubted = files.doubted
+        assert doubted == {str(path): count}
+    assert SourceFiles(LONG_AGO, doubted).changed() is None
+
+
+@pytest.mark.parametrize("bytecode", ["none", "short", "by hash"])
+def test_without_bytecode_there_is_one_restart(
+    tmp_path: Path, modules: dict[str, Any], monkeypatch: pytest.MonkeyPatch, bytecode: str
+) -> None:
+    paths = [tmp_path / "one.py", tmp_path / "two.py"]
+    for path in paths:
+        path.write_text("")
+        modules[path.stem] = made = imported(path, monkeypatch)
+        assert made.__spec__ is not None
+        cached = Path(made.__spec__.cached or "")
+        if bytecode == "none":
+            cached.unlink()
+        elif bytecode == "short":
+            cached.write_bytes(b"")
+        else:
+            head = cached.read_bytes()
+            cached.write_bytes(head[:4] + b"\1" + head[5:])
+    files = SourceFiles(LONG_AGO, {})
+    assert files.changed() in map(str, paths)
+    assert files.doubted == dict.fromkeys(map(str, paths), 1)
+    # The next process writes them again as it starts.
+    after = SourceFiles(LONG_AGO, files.doubted)
+    assert after.changed() is None
+    paths[0].write_text("longer")
+    assert after.changed() == str(paths[0])
+    assert after.doubted == {str(paths[1]): 1}
+
+
+def test_files_of_the_future_are_not_new(
+    tmp_path: Path, modules: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "one.py"
+    path.write_text("")
+    os.utime(path, ns=(NEVER, NEVER))
+    modules["one"] = module(path)
+    assert SourceFiles(LONG_AGO, {}).changed() is None
+
+
+def test_what_a_process_leaves_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(pid: int) -> restart.Origin:
+        monkeypatch.setenv(restart._VARIABLE, json.dumps([pid, 5, {"/a": 1}]))
+        origin = restart._find_origin()
+        assert restart._VARIABLE not in os.environ
+        return origin
+
+    assert found(os.getpid()) == (5, {"/a": 1})
+    assert found(0) == restart._find_origin() == (whirlwind._began, {})
+
+
 # --- files -------------------------------------------------------------------------------------
 
 
@@ -374,7 +539,10 @@ def test_help(monkeypatch: Any, capsys: pytest.CaptureFixture[str]) -> None:
 def modules(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What stands in for ``sys.modules``."""
     found: dict[str, Any] = {}
-    monkeypatch.setattr("whirlwind.autoreload.files.sys", types.SimpleNamespace(modules=found))
+    monkeypatch.setattr(
+        "whirlwind.autoreload.files.sys",
+        types.SimpleNamespace(modules=found, dont_write_bytecode=False),
+    )
     return found
 
 
@@ -387,7 +555,7 @@ def module(path: Path | str) -> types.ModuleType:
 def test_changes_of_modules(tmp_path: Path, write: Any, modules: dict[str, Any]) -> None:
     write("one.py", "")
     modules["one"] = module(tmp_path / "one.py")
-    files = SourceFiles()
+    files = SourceFiles(NEVER, {})
     assert files.changed() is None
     assert files.module_count == 1
     write("one.py", "longer")
@@ -415,13 +583,13 @@ def test_modules_without_files(modules: dict[str, Any]) -> None:
     odd.__file__ = None
     modules.update(builtin=types.ModuleType("b"), odd=odd, anything=Anything(), none=None)
     modules["zipped"] = module("/nowhere/archive.zip/part.py")
-    files = SourceFiles()
+    files = SourceFiles(NEVER, {})
     assert files.changed() is None
     assert files.folders() == set()
 
 
 def test_named_files_and_folders(tmp_path: Path, write: Any, modules: dict[str, Any]) -> None:
-    files = SourceFiles()
+    files = SourceFiles(NEVER, {})
     (tmp_path / "folder").mkdir()
     files.add(str(tmp_path / "later.txt"))
     files.add(str(tmp_path / "folder"))
@@ -439,7 +607,7 @@ def test_links_to_folders(tmp_path: Path, write: Any, modules: dict[str, Any]) -
     write("real/one.py", "")
     (tmp_path / "link").symlink_to(tmp_path / "real")
     modules["one"] = module(tmp_path / "link/one.py")
-    files = SourceFiles()
+    files = SourceFiles(NEVER, {})
     files.changed()
     assert files.folders() == {str(tmp_path / "real")}
 

@@ -119,12 +119,12 @@ def watch_what_failed(error: BaseException | None) -> None:
     """Watch the files of an exception: modules that fail while they load are no modules."""
     while error is not None:
         if isinstance(error, SyntaxError) and error.filename:
-            control.watch(error.filename)
+            control.watch_what_was_read(error.filename)
         trace = error.__traceback__
         while trace is not None:
             file = trace.tb_frame.f_code.co_filename
             if os.path.isfile(file):
-                control.watch(file)
+                control.watch_what_was_read(file)
             trace = trace.tb_next
         error = error.__cause__ or error.__context__
 

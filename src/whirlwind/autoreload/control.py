@@ -53,7 +53,8 @@ class _Control:
         path, self._path = self._path, None
         if path is not None:
             gen_log.info("%s has changed; restarting", path)
-            _reload()
+            doubted = self.watcher.files.doubted
+            _reload(doubted if path in doubted else {})
 
     def wait(self) -> None:
         # With a timeout, since on Windows Ctrl-C does not end a wait without.
@@ -97,6 +98,11 @@ def wait() -> None:
     """
     watch_modules()
     _control.wait()
+
+
+def watch_what_was_read(filename: str) -> None:
+    """As `watch`, for a source that the program could not go on with: it may be mended already."""
+    _control.watcher.files.add(filename, was_read=True)
 
 
 def watch(filename: str) -> None:

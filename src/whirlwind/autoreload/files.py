@@ -2,10 +2,18 @@
 
 import os
 import sys
+import time
+from collections.abc import Mapping
 from types import ModuleType
+from typing import Final
 
 #: What tells one state of a file from another: time of modification (ns) and length (bytes).
 _State = tuple[int, int] | None
+
+#: Restarts in a row for a file that has changed while the program began: as far as can be told, and
+#: for certain.
+MAY_HAVE_CHANGED: Final = 1
+HAS_CHANGED: Final = 3
 
 
 class SourceFiles:
@@ -13,22 +21,39 @@ class SourceFiles:
 
     Each look takes in modules that were imported since. A file that goes away is no change yet,
     since editors that save by renaming make it come back.
+
+    A module's file may change after it was imported and before the first look at it. There is
+    doubt about one that was modified since the program began. Python notes in the bytecode which
+    source it is of, and that decides; where there is no bytecode, as of a script, it counts as
+    changed. Some programs write their modules each time they start: lest they do nothing else,
+    there is an end to the restarts for the same file.
+
+    :arg began: when that was, in nanoseconds since the epoch.
+    :arg doubted: path of a file to how many restarts there were for it in a row.
     """
 
     module_count: int
 
-    def __init__(self) -> None:
+    def __init__(self, began: int, doubted: Mapping[str, int]) -> None:
+        self._began = began
+        #: The same, this process included.
+        self.doubted: dict[str, int] = dict(doubted)
         self._named: dict[str, _State] = {}
         self._states: dict[str, _State] = {}
         self._paths: dict[str, str] = {}  # `__file__` as it stands, and what it means
         #: How many modules there were at the last look.
         self.module_count = 0
 
-    def add(self, path: str) -> None:
-        """Take in a file, or a folder for what is created and deleted in it."""
+    def add(self, path: str, was_read: bool = False) -> None:
+        """Take in a file, or a folder for what is created and deleted in it.
+
+        :arg was_read: whether the program has read it, and could not go on with it.
+        """
         path = _settle(path)
         if path not in self._named:
-            self._named[path] = _state(path)
+            state = _state(path)
+            doubtful = was_read and state is not None and self._is_doubtful(path, state, None)
+            self._named[path] = None if doubtful else state
 
     def folders(self) -> set[str]:
         """Give the folders that the files are in, and those that were added themselves."""
@@ -48,16 +73,36 @@ class SourceFiles:
                 # It may have been added before it existed.
                 self._named[path] = now
                 found = path
-        for path in self._module_files():
+        for path, module in self._module_files():
             now = _state(path)
             if now is None:
                 continue
-            if self._states.setdefault(path, now) != now:
+            before = self._states.get(path)
+            if now != before:
                 self._states[path] = now
+                if before is not None:
+                    self.doubted.pop(path, None)
+                elif not self._is_doubtful(path, now, module):
+                    continue
                 found = path
         return found
 
-    def _module_files(self) -> list[str]:
+    def _is_doubtful(self, path: str, state: tuple[int, int], module: ModuleType | None) -> bool:
+        """Whether a file may have changed since it was read, as far as can be told at first."""
+        modified, size = state
+        # A time to come is that of another clock.
+        if not self._began < modified <= time.time_ns():
+            return False
+        compiled = _source_of_bytecode(module)
+        if compiled == (modified // 10**9 % 2**32, size % 2**32):
+            return False
+        count = self.doubted.get(path, 0) + 1
+        if count > (MAY_HAVE_CHANGED if compiled is None else HAS_CHANGED):
+            return False
+        self.doubted[path] = count
+        return True
+
+    def _module_files(self) -> list[tuple[str, ModuleType]]:
         modules = list(sys.modules.values())
         self.module_count = len(modules)
         paths = []
@@ -70,7 +115,7 @@ class SourceFiles:
             if path is None:
                 source = file[:-1] if file.endswith((".pyc", ".pyo")) else file
                 path = self._paths[file] = _settle(source)
-            paths.append(path)
+            paths.append((path, module))
         return paths
 
 
@@ -78,6 +123,24 @@ def _settle(path: str) -> str:
     """Make a path absolute, and that of its folder real, as the system reports it."""
     folder, name = os.path.split(os.path.abspath(path))
     return os.path.join(os.path.realpath(folder), name)
+
+
+def _source_of_bytecode(module: ModuleType | None) -> tuple[int, int] | None:
+    """Time (s) and length (bytes) of the source that a module was compiled from, if kept (PEP 552).
+
+    Both are numbers of 32 bits.
+    """
+    cached = getattr(getattr(module, "__spec__", None), "cached", None)
+    if sys.dont_write_bytecode or not isinstance(cached, str):
+        return None
+    try:
+        with open(cached, "rb") as file:
+            head = file.read(16)
+    except OSError:
+        return None
+    if len(head) < 16 or any(head[4:8]):
+        return None  # of another kind, which does not say
+    return int.from_bytes(head[8:12], "little"), int.from_bytes(head[12:], "little")
 
 
 def _state(path: str) -> _State:

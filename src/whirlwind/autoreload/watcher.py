@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from whirlwind.autoreload.files import SourceFiles
+from whirlwind.autoreload.restart import origin
 from whirlwind.log import gen_log
 
 #: Milliseconds without a further change after which the system's reports are looked at: a save is
@@ -25,7 +26,7 @@ class Watcher:
     """
 
     def __init__(self, on_change: Callable[[str], None]) -> None:
-        self.files: SourceFiles = SourceFiles()
+        self.files: SourceFiles = SourceFiles(origin.moment, origin.doubted)
         #: Milliseconds between two looks, without events.
         self.check_time: float = 500.0
         self._on_change = on_change
@@ -38,7 +39,7 @@ class Watcher:
             if self._pid == os.getpid():
                 return
             self._pid = os.getpid()
-            self.files.changed()
+            self._look()
             threading.Thread(target=self._work, name="autoreload", daemon=True).start()
 
     def _work(self) -> None:
