@@ -141,6 +141,27 @@ class TestTheList:
             assert [name for name, reason in table.items() if not reason.strip()] == []
 
 
+class TestTheReadme:
+    """What it says of the suite: the list is here, and a run of the whole suite counts the rest."""
+
+    def test_it_says_how_many_differ(self, suite) -> None:
+        known = suite.read_known(suite.KNOWN.read_bytes())
+        differ = {test.partition(" ")[0] for test in known.tests}
+        assert f"Of these {len(differ)} differ;" in " ".join(suite.README.read_text().split())
+
+    def test_a_run_finds_that_it_says_another_number(self, suite) -> None:
+        ran = [
+            outcome(suite, passed=["gen_test.A.test_one", "gen_test.A.test_two"]),
+            suite.Outcome(suite.API_NAMES, passed=["api_names.gen", "api_names.web", "x"]),
+        ]
+        assert suite.untold("has 2 tests,\nand 3\nnames", ran) == []
+        assert suite.untold("has 1 tests, and 3 names", ran) == [
+            "README.md does not say that there were 2 tests"
+        ]
+        ran[0].broken = "did not end"
+        assert suite.untold("", ran) == []
+
+
 PROGRAM = """
 import unittest
 from tornado.util import ObjectDict, _no_such_name

@@ -18,6 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 KNOWN = ROOT / "tests/compat/known_differences.toml"
+README = ROOT / "README.md"
 RESULTS = ROOT / "build/compat"
 
 #: Seconds for one module, of which the longest takes 10 on a quiet core.
@@ -103,6 +104,8 @@ def main(arguments: list[str]) -> int:
         outcomes = sorted(pool.map(run_module, chosen), key=lambda outcome: outcome.module)
     verdicts = [compare(outcome, known) for outcome in outcomes]
     extra = misspelt(known, present, outcomes)
+    if not options.module:
+        extra += untold(README.read_text(), outcomes)
     print(report(verdicts, time.monotonic() - start, verbose=options.verbose))
     for line in extra:
         print(line)
@@ -249,6 +252,20 @@ def misspelt(known: Known, present: list[str], outcomes: list[Outcome]) -> list[
             if test.partition(" ")[0] not in names:
                 lines.append(f"{test} is listed, and there is no such test")
     return lines
+
+
+def untold(text: str, outcomes: list[Outcome]) -> list[str]:
+    """Name what a whole run has had and the README does not say."""
+    if any(outcome.broken for outcome in outcomes):
+        return []
+    names = sum(outcome.tests for outcome in outcomes if outcome.module == API_NAMES)
+    tests = sum(outcome.tests for outcome in outcomes) - names
+    counts = {"tests": tests, "names": names}
+    return [
+        f"{README.name} does not say that there were {count} {what}"
+        for what, count in counts.items()
+        if f" {count} {what}" not in " ".join(text.split())
+    ]
 
 
 def report(verdicts: list[Verdict], seconds: float, *, verbose: bool) -> str:
