@@ -24,3 +24,15 @@ def masked_frame(int first, bytes payload, unsigned int key):
 
 def text_frame(int first, str text):
     return masking.text_frame(first, text)
+
+
+cdef extern from *:
+    int whirlwind_mask_blocks(unsigned char *to, const unsigned char *source, Py_ssize_t blocks,
+                              unsigned long long pattern)
+
+
+def mask_narrow_blocks(bytes data, unsigned int key, unsigned int phase):
+    """What processors do that lack the wide instructions."""
+    made = bytearray(len(data) // 64 * 64)
+    high = whirlwind_mask_blocks(made, data, len(data) // 64, masking.whirlwind_pattern(key, phase))
+    return bytes(made), bool(high)

@@ -260,13 +260,32 @@ def test_work_is_linear_in_fragments(pieces: int) -> None:
     core_decoder = core._new_decoder
     core._new_decoder = Counting
     try:
-        data = frame(TEXT, b"x", fin=False) + frame(CONTINUATION, b"x", fin=False) * 2000
+        data = frame(TEXT, "é".encode(), fin=False)
+        data += frame(CONTINUATION, b"x", fin=False) * 2000
         data += frame(CONTINUATION, b"x")
         size = len(data) // pieces + 1
         run(parser(core), [data[i : i + size] for i in range(0, len(data), size)])
     finally:
         core._new_decoder = core_decoder
-    assert Counting.seen == 2002
+    assert Counting.seen == 2003
+
+
+def test_long_texts_in_two_pieces(core: ModuleType) -> None:
+    """Cut in every place, with a character of two bytes in some, or half of one."""
+    ascii_text = "a" * 700
+    for text in (ascii_text, "a" * 600 + "é" + "b" * 98, "é" * 350):
+        data = frame(TEXT, text.encode())
+        for cut in range(1, len(data)):
+            assert run(parser(core), [data[:cut], data[cut:]]) == [text]
+    wrong = frame(TEXT, b"a" * 600 + b"\xc3" + b"b" * 99)
+    for cut in range(1, len(wrong)):
+        assert run(parser(core), [wrong[:cut], wrong[cut:]]) == [("error", 1007)]
+
+
+def test_a_text_that_ends_inside_a_character(core: ModuleType) -> None:
+    head = frame(TEXT, b"abc", fin=False)
+    for last in (b"\xc3", b"\xe2\x82", b"d\xf0\x9f\x98"):
+        assert run(parser(core), [head, frame(CONTINUATION, last)]) == [("error", 1007)]
 
 
 # --- round trips ----------------------------------------------------------------------------------

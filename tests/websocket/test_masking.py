@@ -114,6 +114,48 @@ def test_inlined_text_that_is_none(inlined: Any, raw: bytes, key: int) -> None:
     assert outcomes[0] == outcomes[1]
 
 
+# From 512 bytes on, blocks of 64 bytes are masked at a time; the rest word by word.
+BLOCKS = [*range(508, 580), 1023, 1024, 1025, 4096 + 63, 16384]
+
+
+@needs_inlined
+@pytest.mark.parametrize("before", range(4))
+def test_inlined_blocks(inlined: Any, before: int) -> None:
+    for size in BLOCKS:
+        data = b"x" * before + bytes(i * 7 % 251 for i in range(size)) + b"end"
+        for phase in range(4):
+            args = (data, before, before + size, True, 0xF0123456, phase)
+            assert inlined.cut(*args) == masking.cut(*args)
+
+
+@needs_inlined
+def test_inlined_narrow_blocks(inlined: Any) -> None:
+    data = bytes(i * 7 % 251 for i in range(64 * 9))
+    for key in (0, 0xF0123456):
+        for phase in range(4):
+            made = masking.cut(data, 0, len(data), True, key, phase)
+            assert inlined.mask_narrow_blocks(data, key, phase) == (made, True)
+    for place in range(len(data)):
+        plain = b"a" * place + b"\x80" + b"b" * (len(data) - place - 1)
+        assert inlined.mask_narrow_blocks(plain, 0, 0) == (plain, True)
+    assert inlined.mask_narrow_blocks(b"a" * 64, 0, 0) == (b"a" * 64, False)
+
+
+@needs_inlined
+@pytest.mark.parametrize("size", [511, 512, 575, 640 + 9])
+def test_inlined_long_texts_at_every_place(inlined: Any, size: int) -> None:
+    key = 0xF0123456
+    raw_key = key.to_bytes(4, "little")
+    for place in range(size - 1):
+        raw = b"a" * place + "é".encode() + b"b" * (size - place - 2)
+        assert inlined.cut_text(masked(raw, raw_key), 0, size, True, key) == raw.decode()
+    for place in range(size):
+        raw = b"a" * place + b"\xff" + b"b" * (size - place - 1)
+        with pytest.raises(UnicodeDecodeError) as caught:
+            inlined.cut_text(masked(raw, raw_key), 0, size, True, key)
+        assert caught.value.start == place
+
+
 @needs_inlined
 def test_inlined_texts_are_ordinary_strings(inlined: Any) -> None:
     data = masked(b"abc", b"\0\0\0\1")

@@ -118,6 +118,9 @@ class FrameParser:
         """
         try:
             return self._next()
+        except UnicodeDecodeError:
+            self.close()
+            raise ProtocolError(1007, "text that is not UTF-8") from None
         except ProtocolError:
             self.close()
             raise
@@ -164,17 +167,14 @@ class FrameParser:
 
     def _whole_message(self, data: bytes, pos: int, end: int) -> None:
         text = self._first & 15 == _TEXT
-        try:
-            if self._first & frames.RSV1:
-                piece = masking.cut(data, pos, end, self._masked, self._key, 0)
-                piece = self.inflater.message(piece, self.max_size)
-                self.message = piece.decode("utf-8") if text else piece
-            elif text:
-                self.message = masking.cut_text(data, pos, end, self._masked, self._key)
-            else:
-                self.message = masking.cut(data, pos, end, self._masked, self._key, 0)
-        except UnicodeDecodeError:
-            raise ProtocolError(1007, "text that is not UTF-8") from None
+        if self._first & frames.RSV1:
+            piece = masking.cut(data, pos, end, self._masked, self._key, 0)
+            piece = self.inflater.message(piece, self.max_size)
+            self.message = piece.decode("utf-8") if text else piece
+        elif text:
+            self.message = masking.cut_text(data, pos, end, self._masked, self._key)
+        else:
+            self.message = masking.cut(data, pos, end, self._masked, self._key, 0)
 
     # --- heads ----------------------------------------------------------------------------------
 
@@ -260,8 +260,6 @@ class FrameParser:
         elif opcode:
             self._kind = opcode
             self._compressed = self._first & frames.RSV1 != 0
-            if opcode == _TEXT:
-                self._decoder = _new_decoder()
 
     # --- payloads -------------------------------------------------------------------------------
 
@@ -302,11 +300,10 @@ class FrameParser:
         self._size += len(piece)
         if not piece:
             return
-        if self._kind == _TEXT:
-            try:
-                self._decoder.decode(piece)
-            except UnicodeDecodeError:
-                raise ProtocolError(1007, "text that is not UTF-8") from None
+        if self._kind == _TEXT and (self._decoder is not None or not piece.isascii()):
+            if self._decoder is None:
+                self._decoder = _new_decoder()
+            self._decoder.decode(piece)
             begun = self._decoder.getstate()[0]
             if len(begun) == 2 and begun[0] == 0xED and begun[1] >= 0xA0:
                 # Half of a surrogate pair. Python waits for its third byte, which cannot help.
@@ -323,12 +320,10 @@ class FrameParser:
             self._keep(self.inflater.end_message(self.max_size - self._size))
         whole = self._whole
         if self._kind == _TEXT:
-            try:
-                # The decoder has seen it all but may still wait for the rest of a character.
+            if self._decoder is not None:
+                # It has seen it all but may still wait for the rest of a character.
                 self._decoder.decode(b"", True)
-            except UnicodeDecodeError:
-                raise ProtocolError(1007, "text that is not UTF-8") from None
-            self._decoder = None
+                self._decoder = None
             self.message = whole.decode("utf-8") if whole is not None else ""
         else:
             self.message = bytes(whole) if whole is not None else b""

@@ -173,7 +173,7 @@ class ServerConnection(Peer):
             self._fail_exchange()
         finally:
             self._advancing = False
-            if self.site.busy and self._out:
+            if self.site.busy and self._out_size:
                 if not self.queued:
                     self.queued = True
                     self.site.enqueue(self)
@@ -620,8 +620,7 @@ class ServerConnection(Peer):
     def _hand_over(self, exchange: Exchange) -> None:
         self.exchange = None
         exchange.release()
-        out = self._out
-        self._out = []
+        out = self.collected()
         self._closing = self.shut = True
         self.forwarded = None
         self.deadline = self.write_deadline = 0.0

@@ -16,15 +16,18 @@ cdef class Outlet:
     cdef public bint queued
     cdef public double deadline
     cdef public double write_deadline
-    cdef public list _out
+    cdef bytes _first
+    cdef list _rest
     cdef Py_ssize_t _out_size
     cdef bint _blocked
     cdef object _waiter
     cdef int _unyielding
 
     cpdef object send(self, bytes data)
-    @cython.locals(out=list, size=Py_ssize_t)
+    @cython.locals(pieces=list, piece=bytes, size=Py_ssize_t)
     cpdef object flush(self)
+    cdef list collected(self)
+    cdef object _drop(self)
     cpdef bint end_sending(self)
     cpdef object uncork(self)
     cpdef object written(self)

@@ -48,7 +48,9 @@ class Outlet:
         #: Loop time at which the reaper has to look at this connection; 0 for never.
         self.deadline = 0.0
         self.write_deadline = 0.0
-        self._out: list[bytes] = []
+        # What was collected: nearly always one piece, for which there is no need of a list.
+        self._first = b""
+        self._rest: list[bytes] = []
         self._out_size = 0
         self._blocked = False
         self._unyielding = 0
@@ -57,30 +59,50 @@ class Outlet:
     def send(self, data: bytes) -> None:
         """Send bytes, or keep them until the read event is over."""
         if self.corked:
-            self._out.append(data)
+            if self._out_size:
+                self._rest.append(data)
+            else:
+                self._first = data
             self._out_size += len(data)
             # One large answer waits for the end of the turn like any other: to answer a few dozen
             # requests and then to write keeps the processor's caches warm for both (half the cost
             # of answers with 100 KB).
-            if self._out_size > _MAX_CORKED and len(self._out) > 2:
+            if self._out_size > _MAX_CORKED and len(self._rest) > 1:
                 self.flush()
         elif not self.closed and not self.shut and not self.transport.is_closing():
             self.transport.write(data)
 
     def flush(self) -> None:
         """Write what was collected, in one call."""
-        out = self._out
-        if out:
-            size = self._out_size
-            self._out = []
-            self._out_size = 0
-            if self.closed or self.shut:
-                return
-            if size > _MAX_CORKED and len(out) < 4 and _GATHERS:
+        size = self._out_size
+        if not size:
+            return
+        if self.closed or self.shut:
+            self._drop()
+            return
+        if self._rest:
+            pieces = self.collected()
+            if size > _MAX_CORKED and len(pieces) < 4 and _GATHERS:
                 # A large piece is not copied, but sent together with the small ones (writev).
-                self.transport.writelines(out)
+                self.transport.writelines(pieces)
             else:
-                self.transport.write(out[0] if len(out) == 1 else b"".join(out))
+                self.transport.write(b"".join(pieces))
+        else:
+            piece = self._first
+            self._first = b""
+            self._out_size = 0
+            self.transport.write(piece)
+
+    def collected(self) -> list[bytes]:
+        """What was collected and not written; whoever asks has to send it."""
+        pieces = [self._first, *self._rest] if self._out_size else []
+        self._drop()
+        return pieces
+
+    def _drop(self) -> None:
+        self._first = b""
+        self._rest = []
+        self._out_size = 0
 
     def end_sending(self) -> bool:
         """Tell the peer that nothing more comes, while what it sends can still be read.
@@ -147,7 +169,7 @@ class Outlet:
     def fail(self, error: BaseException | None) -> None:
         """Nothing can be sent any more; who waits learns why."""
         self.closed = True
-        self._out = []
+        self._drop()
         waiter = self._waiter
         self._waiter = None
         if waiter is not None and not waiter.done():

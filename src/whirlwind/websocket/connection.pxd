@@ -1,5 +1,6 @@
 import cython
 
+cimport whirlwind.platform.contexts as contexts
 cimport whirlwind.protocol.frames as frames
 from whirlwind.protocol.websocket cimport FrameParser
 from whirlwind.server.hub cimport Hub
@@ -42,6 +43,7 @@ cdef class WebSocketConnection(FrameSender):
     cdef object __weakref__
 
     cdef object _watch_unsent(self)
+    @cython.locals(hub=Hub)
     cpdef object _advance(self)
     @cython.locals(parser=FrameParser, event=int, count=int)
     cdef object _handle_events(self)

@@ -20,6 +20,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+import whirlwind.platform.contexts as contexts
 import whirlwind.protocol.frames as frames
 from whirlwind._public import start_values
 from whirlwind.gen import convert_yielded
@@ -84,7 +85,6 @@ class WebSocketConnection(FrameSender):
         self.handler = handler
         self.masks = masks
         self.closed = True  # until `begin`
-        self._out = []
 
     def begin(
         self,
@@ -166,7 +166,7 @@ class WebSocketConnection(FrameSender):
                 self._pause_reading()
             return
         self._unyielding = 0
-        self._context.run(self._step)
+        contexts.call_in(self._context, self._step)
 
     def eof_received(self) -> bool:
         """The peer will send no more; what it has sent is still handled."""
@@ -241,17 +241,18 @@ class WebSocketConnection(FrameSender):
     def _advance(self) -> None:
         """Handle what the parser has until it is used up or something has to be waited for."""
         self.corked = True
-        if not self.masks and not self.closed:
-            self.hub.note_request(self, _wall_clock())
+        hub = self.hub
+        if not self.masks and not hub.busy and not self.closed:
+            hub.note_request(self, _wall_clock())
         try:
             self._handle_events()
         except ProtocolError as error:
             self._refuse(error)
         finally:
-            if self.hub.busy and self._out:
+            if hub.busy and self._out_size:
                 if not self.queued:
                     self.queued = True
-                    self.hub.enqueue(self)
+                    hub.enqueue(self)
             elif not self.queued:
                 self.uncork()
 
@@ -368,7 +369,7 @@ class WebSocketConnection(FrameSender):
             return
         self._unyielding = 0
         if not self._ended and (self.parser.buffered() or self._eof):
-            self._context.run(self._step)
+            contexts.call_in(self._context, self._step)
         if self._waiting is None and not self._resume_due:
             if self.closed:
                 self._finish()
