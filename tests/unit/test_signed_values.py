@@ -82,6 +82,23 @@ def test_private_names_that_tests_for_tornado_use() -> None:
     assert forge_v2("2|").endswith(signature_v2(SECRET, b"2|"))
 
 
+@pytest.mark.parametrize("size", [1, 63, 64, 65, 200])
+def test_keys_of_any_length(size: int) -> None:
+    """RFC 2104 section 2: a key longer than a block of the hash is hashed first."""
+    secret = "k\xe9y" * size
+    expected = forge_v2("2|1:0|10:1700000000|4:name|4:dmFs|", secret)
+    for key in (secret, secret.encode()):
+        assert create_signed_value(key, "name", "val", clock=at(NOW)) == expected
+        assert decode_signed_value(key, "name", expected, clock=at(NOW)) == b"val"
+
+
+@pytest.mark.parametrize("name", ["", "|", "a|4:dmFs|b", ":", "5:", "|0:|"])
+def test_names_may_look_like_fields(name: str) -> None:
+    signed = create_signed_value(KEYS, name, "val", clock=at(NOW), key_version=3)
+    assert decode_signed_value(KEYS, name, signed, clock=at(NOW)) == b"val"
+    assert get_signature_key_version(signed) == 3
+
+
 @given(
     st.binary(max_size=40), st.text(st.characters(exclude_categories=["Cs"]), max_size=9), st.data()
 )
