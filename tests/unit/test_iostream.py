@@ -511,6 +511,31 @@ def test_s21_real_error(run: Run) -> None:
     run(main)
 
 
+def test_s20_a_close_callback_before_connect_costs_no_word_in_the_log(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            address = listener.getsockname()
+            client = IOStream(socket.socket())
+            closed = asyncio.Event()
+            client.set_close_callback(closed.set)
+            await client.connect(address)
+            accepted, _ = listener.accept()
+            accepted.close()
+            await closed.wait()
+        client = IOStream(socket.socket())
+        closed.clear()
+        client.set_close_callback(closed.set)
+        with pytest.raises(StreamClosedError) as caught:
+            await client.connect(address)
+        assert isinstance(caught.value.real_error, ConnectionRefusedError)
+        await closed.wait()
+        assert [record.message for record in caplog.records] == []
+
+    run(main)
+
+
 def test_s22_read_until_close_on_a_closed_stream(run: Run, streams: Any) -> None:
     async def main() -> None:
         async with streams() as (writer, reader):

@@ -93,6 +93,9 @@ class IOStream(BaseIOStream):
                 self.close(exc_info=error)
                 return future
         self._link.pin = self
+        # A close callback may have begun to watch the socket: what that would find now, connect()
+        # finds as well and tells whoever waits for it.
+        self._link.stop_reader()
         self._link.start_writer(self.fileno())
         return future
 
