@@ -33,7 +33,6 @@ cdef class ExchangeBase:
     cdef public object _close_callback
     cdef public object _view
 
-    cdef object attach(self, Outlet conn, object method, int minor, bint keep_alive)
     cdef bint is_finished(self)
     cpdef bint is_fresh(self)
     @cython.locals(conn=Outlet)

@@ -16,6 +16,7 @@ from whirlwind.server.outlet import Outlet
 _FRESH: Final = 0
 _HEAD_SENT: Final = 1
 _FINISHED: Final = 2
+FINISHED: Final = 2  # the same for other modules: C integers cannot be imported
 
 # One buffer is one system call; past a few pages the copy costs more than it saves.
 _ONE_BUFFER: Final = 65536
@@ -31,7 +32,8 @@ def status_line(code: int, reason: str) -> str:
 
 
 class ExchangeBase:
-    """The compiled part of `Exchange`."""
+    """The compiled part of `Exchange`: ``conn`` is the connection, ``method``, ``minor`` and
+    ``keep_alive`` the request head's."""
 
     conn: Outlet
     method: str
@@ -54,14 +56,6 @@ class ExchangeBase:
     _left: int
     _close_callback: Callable[[], object] | None
     _view: Any
-
-    def attach(self, conn: Outlet, method: str, minor: int, keep_alive: bool) -> None:
-        """Begin: ``method``, ``minor`` and ``keep_alive`` are the request head's."""
-        self.conn = conn
-        self.method = method
-        self.minor = minor
-        self.keep_alive = keep_alive
-        self._left = -1
 
     def is_finished(self) -> bool:
         """Whether the whole answer was handed over."""
@@ -218,6 +212,7 @@ class ExchangeBase:
         Nobody knows here where it ends, so the connection will.
         """
         self._state = _HEAD_SENT
+        self._left = -1
         self.keep_alive = False
         return self.send_body(data)
 
@@ -296,6 +291,7 @@ start_values(
     continue_due=False,
     _view=None,
     _state=0,
+    _left=0,
     _gone=False,
     _chunked=False,
     _close_callback=None,

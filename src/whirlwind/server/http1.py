@@ -178,7 +178,8 @@ class ServerConnection(Peer):
                     self.queued = True
                     self.site.enqueue(self)
             elif not self.queued:
-                self.uncork()
+                self.corked = False
+                self.flush()
 
     def _handle_events(self) -> None:
         parser = self.parser
@@ -255,12 +256,11 @@ class ServerConnection(Peer):
     def _open_exchange(self, head: RequestHead) -> Exchange:
         site = self.site
         exchange = Exchange()
-        exchange.attach(
-            self,
-            head.method,
-            head.minor,
-            head.keep_alive
-            and not (site.no_keep_alive or (self._eof and not self.parser.buffered())),
+        exchange.conn = self
+        exchange.method = head.method
+        exchange.minor = head.minor
+        exchange.keep_alive = head.keep_alive and not (
+            site.no_keep_alive or (self._eof and not self.parser.buffered())
         )
         self.exchange = exchange
         self.deadline = 0.0

@@ -184,8 +184,15 @@ def start_handler(
     transforms = [make(handler.request) for make in app.transforms] if app.transforms else None
     if not base._ww_original & _CONTEXT_HOOK and handler._ww_keeps_context:
         handler._ww_context = context
-    execute = None if base._ww_original & _EXECUTE_HOOK else handler._execute
-    if execute is not None and getattr(execute, "__func__", None) is not _EXECUTE:
+    execute: Any = None
+    if not base._ww_original & _EXECUTE_HOOK:
+        execute = handler._execute
+        try:
+            if execute.__func__ is _EXECUTE:
+                execute = None
+        except AttributeError:  # a mock, or a function set on the instance
+            pass
+    if execute is not None:
         # Wrapped by a tracing agent, or overridden: it is the whole of the request then.
         coro: Any = execute(transforms or [], *(path_args or ()), **(path_kwargs or {}))
         if not asyncio.iscoroutine(coro):

@@ -6,7 +6,7 @@ from whirlwind.httputil.storage cimport RequestStorage, lacks
 from whirlwind.protocol.headers cimport HeaderMap, is_sendable
 from whirlwind.server.exchange cimport ExchangeBase
 
-cdef int _START, _PREPARING, _IN_BODY, _IN_METHOD, _DONE
+cdef int _START, _PREPARING, _IN_BODY, _IN_METHOD, _DONE, _FINISHED
 cdef int _IF_NONE_MATCH
 cdef int _INITIALIZE, _SET_DEFAULT_HEADERS, _PREPARE, _ON_FINISH, _FLUSH, _BREAK_CYCLES
 cdef int _ETAGS_AS_USUAL, _LOG, _EXECUTE, _CLEAR, _FINISH

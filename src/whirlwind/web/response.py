@@ -30,7 +30,7 @@ from whirlwind.httputil import HTTPHeaders, ResponseStartLine, format_timestamp
 from whirlwind.httputil.storage import RequestStorage, lacks
 from whirlwind.httputil.urls import reason_phrase
 from whirlwind.protocol import limits, scan
-from whirlwind.server.exchange import Exchange, ExchangeBase
+from whirlwind.server.exchange import FINISHED, Exchange, ExchangeBase
 from whirlwind.web.done import DONE
 from whirlwind.web.errors import HTTPError
 
@@ -39,6 +39,7 @@ _PREPARING: Final = 1
 _IN_BODY: Final = 2
 _IN_METHOD: Final = 3
 _DONE: Final = 4
+_FINISHED: Final = FINISHED
 
 # A bit for each hook that is known to be the original one, so that calling it can be left out, or
 # done without a lookup.
@@ -430,13 +431,16 @@ def finish_response(handler: ResponseBase, chunk: Any) -> Any:
     if handler._ww_original & _FLUSH:
         done = flush_response(handler, True, sized)
     else:
-        flush = handler.flush
-        if getattr(flush, "__func__", None) is _ORIGINALS["flush"]:
-            done = flush_response(handler, True, sized)  # the plain form comes here
+        try:
+            usual = handler.flush.__func__ is _ORIGINALS["flush"]  # the plain form comes here
+        except AttributeError:  # a mock, or a function set on the instance
+            usual = False
+        if usual:
+            done = flush_response(handler, True, sized)
         else:
-            done = flush(include_footers=True)
+            done = handler.flush(include_footers=True)
     exchange = handler._ww_exchange
-    if exchange is None or not exchange.is_finished():
+    if exchange is None or exchange._state != _FINISHED:
         handler._ww_connection().finish()
     if handler._ww_original & _LOG:
         handler.application.log_request(handler)
