@@ -3,6 +3,7 @@
 usage: project.py demo|test|lint|compat|bench|clean [arguments of what it runs]
 """
 
+import concurrent.futures
 import functools
 import hashlib
 import os
@@ -10,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import tomllib
 import zipfile
@@ -83,27 +85,33 @@ def demo(arguments: list[str]) -> int:
 def lint(arguments: list[str]) -> int:
     """Run the checks that do not run the code."""
     python = environment(VENV, sys.executable, dev=True)
-    return _report(_lint_steps(python))
+    return _report(_in_turn(_lint_steps(python)))
 
 
 def test(arguments: list[str]) -> int:
     """Lint, then pytest on compiled and on plain modules, on every tested Python that is here.
 
-    Without arguments also Tornado's own tests, on this Python.
+    Without arguments also Tornado's own tests, on this Python, and steps that do not need each
+    other run beside each other: many tests wait for a timeout or a process rather than compute.
     """
     python = environment(VENV, sys.executable, dev=True)
-    steps = _lint_steps(python)
-    steps += _test_steps(python, arguments)
-    if not arguments:
-        steps += _suite_steps(suite_environment(sys.executable))
+    builds, tests = _test_steps(python, arguments)
+    suite = [] if arguments else _suite_steps(suite_environment(sys.executable))
     for minor in ALSO_TESTED:
         other = find_python(minor) if minor != sys.version_info.minor else None
         if other:
             folder = ROOT / f".venv-3.{minor}"
-            steps += _test_steps(environment(folder, other, dev=True), arguments)
+            more = _test_steps(environment(folder, other, dev=True), arguments)
+            builds += more[0]
+            tests += more[1]
         elif minor != sys.version_info.minor:
             print(f"No working python3.{minor} here: not tested on it.")
-    return _report(steps)
+    if arguments:  # of somebody who watches, or debugs
+        return _report(_in_turn([*_lint_steps(python), *builds, *tests]))
+    results = _beside([_lint_steps(python), builds])
+    # The suite comes last: its modules are spread over the cores as the tests are, and are short.
+    results += _beside([*([step] for step in tests), suite])
+    return _report(results)
 
 
 def compat(arguments: list[str]) -> int:
@@ -295,6 +303,8 @@ def _add_curl(folder: Path, pip: list[str]) -> None:
 
 
 Step = tuple[str, list[str], dict[str, str]]
+#: A step's name, exit status and seconds.
+Result = tuple[str, int, float]
 
 
 def _lint_steps(python: str) -> list[Step]:
@@ -305,7 +315,8 @@ def _lint_steps(python: str) -> list[Step]:
     ]
 
 
-def _test_steps(python: str, arguments: list[str]) -> list[Step]:
+def _test_steps(python: str, arguments: list[str]) -> tuple[list[Step], list[Step]]:
+    """Return what has to be built for one interpreter, and the tests that run then."""
     version = "print('%d.%d' % __import__('sys').version_info[:2])"
     name = subprocess.check_output([python, "-c", version], text=True).strip()
     # A worker a core: the tests mostly compute, and share no port, file or process.
@@ -315,13 +326,12 @@ def _test_steps(python: str, arguments: list[str]) -> list[Step]:
     common = {"WHIRLWIND_TORNADO_PYTHON": tornado, "PYTHONDONTWRITEBYTECODE": ""}
     plain = {**common, "WHIRLWIND_EXTENSIONS": "0"}
     if not has_compiler(python):
-        return [(f"pytest, {name}, plain Python", command, plain)]
+        return [], [(f"pytest, {name}, plain Python", command, plain)]
     compiled = {**common, "WHIRLWIND_EXTENSIONS": "1"}
     # To a browser the forms and versions are the same, and to look at every page takes a minute.
     again = [] if arguments else [f"--ignore={BROWSER_TESTS}"]
     first = [] if Path(python).parent.parent == VENV else again
-    return [
-        (f"compile, {name}", _build_command(python), compiled),
+    return [(f"compile, {name}", _build_command(python), compiled)], [
         (f"pytest, {name}, compiled", command + first, compiled),
         (f"pytest, {name}, plain Python", command + again, plain),
     ]
@@ -340,16 +350,60 @@ def _suite_steps(python: str) -> list[Step]:
     ]
 
 
-def _report(steps: list[Step]) -> int:
-    """Run every step, then say which failed."""
-    lines, failed = [], 0
+def _in_turn(steps: list[Step]) -> list[Result]:
+    """Run steps one after the other, on this terminal."""
+    results = []
     for name, command, variables in steps:
         print(f"\n=== {name}", flush=True)
         start = time.monotonic()
         status = run(command, **variables)
+        results.append((name, status, time.monotonic() - start))
+    return results
+
+
+def _beside(lanes: list[list[Step]], at_once: int = 2) -> list[Result]:
+    """Run lanes of steps, ``at_once`` of them at a time; each step's output comes when it ends."""
+    printing, interrupted = threading.Lock(), threading.Event()
+
+    def travel(lane: list[Step]) -> list[Result]:
+        results = []
+        for name, command, variables in lane:
+            if interrupted.is_set():
+                break
+            with printing:
+                print(f"--- {name} runs", flush=True)
+            start = time.monotonic()
+            with tempfile.TemporaryFile() as output:
+                status = subprocess.run(
+                    command,
+                    env={**os.environ, **variables},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                ).returncode
+                results.append((name, status, time.monotonic() - start))
+                output.seek(0)
+                with printing:
+                    print(f"\n=== {name}", flush=True)
+                    shutil.copyfileobj(output, sys.stdout.buffer)
+                    sys.stdout.flush()
+        return results
+
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        try:
+            return [result for results in pool.map(travel, lanes) for result in results]
+        except KeyboardInterrupt:  # which what runs has had as well
+            interrupted.set()
+            raise
+
+
+def _report(results: list[Result]) -> int:
+    """Say which steps failed, and return the exit status."""
+    lines, failed = [], 0
+    for name, status, seconds in results:
         failed += bool(status)
         verdict = f"FAILED ({status})" if status else "ok"
-        lines.append(f"{name:32} {verdict:12} {time.monotonic() - start:6.1f} s")
+        lines.append(f"{name:32} {verdict:12} {seconds:6.1f} s")
     print("\n" + "\n".join(lines), flush=True)
     return 1 if failed else 0
 

@@ -59,6 +59,34 @@ class TestFindPython:
         assert project.find_python(wrong) is None
 
 
+class TestSteps:
+    @staticmethod
+    def step(name: str, code: str, **variables: str) -> tuple[str, list[str], dict[str, str]]:
+        return name, [sys.executable, "-c", code], variables
+
+    def test_lanes_run_beside_each_other(self, project, tmp_path, capfdbinary) -> None:
+        there, back = tmp_path / "there", tmp_path / "back"
+        os.mkfifo(there)
+        os.mkfifo(back)
+        # Each waits for the other: one after the other, they would not end.
+        first = f"open({str(there)!r}, 'w').close(); open({str(back)!r}).close(); print('one')"
+        second = f"open({str(there)!r}).close(); open({str(back)!r}, 'w').close(); exit(3)"
+        results = project._beside([[self.step("a", first)], [self.step("b", second)]])
+        assert [(name, status) for name, status, _ in results] == [("a", 0), ("b", 3)]
+        assert project._report(results) == 1
+        out = capfdbinary.readouterr().out.decode()
+        assert "=== a\none\n" in out
+        assert "FAILED (3)" in out
+
+    def test_the_steps_of_a_lane_come_one_after_the_other(self, project, tmp_path) -> None:
+        mark = tmp_path / "mark"
+        make = self.step("make", f"open({str(mark)!r}, 'x')")
+        take = self.step("take", "import os; os.unlink(os.environ['MARK'])", MARK=str(mark))
+        for results in project._beside([[make, take]]), project._in_turn([make, take]):
+            assert [status for _, status, _ in results] == [0, 0]
+            assert project._report(results) == 0
+
+
 class TestRulers:
     @pytest.fixture(autouse=True)
     def path(self, monkeypatch) -> None:
