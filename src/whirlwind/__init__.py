@@ -5,6 +5,9 @@ Submodules are imported when they are first used, so ``import whirlwind`` alone 
 
 ``__version__`` is Whirlwind's own version. ``version`` and ``version_info`` name the release of
 Tornado whose API this is: that is what the programs that compare them want to know.
+
+PYTEST_DONT_REWRITE: it asserts nothing, and may be there before pytest comes to rewrite assertions
+in what a plugin is part of.
 """
 
 import importlib

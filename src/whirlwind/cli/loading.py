@@ -127,22 +127,37 @@ def is_factory(found: Any) -> bool:
 
 
 def _adapt(found: Any, settings: Settings) -> LoadedApplication:
-    if settings.interface == "auto":
+    try:
+        return adapt(found, settings.interface, settings.threads)
+    except TypeError as error:
+        raise CommandError(
+            f"{settings.app} is {error}; for one whose arguments do not tell, give "
+            "--interface asgi or --interface wsgi"
+        ) from None
+
+
+def adapt(found: Any, interface: str = "auto", threads: int = 16) -> LoadedApplication:
+    """Make an application of any kind one that a server calls.
+
+    :arg found: an `Application`, another delegate, a container, a callback for requests, an ASGI
+        or a WSGI application.
+    :arg interface: ``asgi`` or ``wsgi`` for one whose arguments do not tell.
+    :arg threads: number of threads for a WSGI application.
+    :raises TypeError: it is no application; the text names it.
+    """
+    if interface == "auto":
         if isinstance(found, ASGIContainer):
             return LoadedApplication(found, found)
         if isinstance(found, HTTPServerConnectionDelegate | WSGIContainer):
             return LoadedApplication(found)
-    arity = {"asgi": 3, "wsgi": 2}.get(settings.interface) or _arity(found)
+    arity = {"asgi": 3, "wsgi": 2}.get(interface) or _arity(found)
     if not callable(found) or arity not in (1, 2, 3):
-        raise CommandError(
-            f"{settings.app} is {_shown(found)}, and no application; for one whose arguments do "
-            "not tell, give --interface asgi or --interface wsgi"
-        )
+        raise TypeError(f"{_shown(found)}, and no application")
     if arity == 3:
         container = ASGIContainer(found)
         return LoadedApplication(container, container)
     if arity == 2:
-        executor = concurrent.futures.ThreadPoolExecutor(settings.threads, "wsgi")
+        executor = concurrent.futures.ThreadPoolExecutor(threads, "wsgi")
         return LoadedApplication(WSGIContainer(found, executor), executor=executor)
     return LoadedApplication(found)
 

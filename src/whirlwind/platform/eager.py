@@ -256,6 +256,11 @@ class Relay:
         """You will not be run any more, says somebody."""
         self._generator.close()
 
+    @property
+    def cr_await(self) -> Any:
+        """The coroutine that it runs: for those who look through tasks to see where they wait."""
+        return self._generator.gi_yieldfrom
+
     def __await__(self) -> Generator[Any, Any, Any]:
         raise RuntimeError("a relay is run by its task only")
 

@@ -1,0 +1,199 @@
+"""What the fixtures give: a server for the application of the test, and clients that know it."""
+
+import asyncio
+import copy
+import re
+from collections.abc import Mapping
+from http.cookiejar import CookieJar
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from whirlwind._public import claim
+from whirlwind.cli.loading import adapt
+from whirlwind.client import Client, HTTPResponse
+from whirlwind.httpclient import AsyncHTTPClient, HTTPRequest
+from whirlwind.httpserver import HTTPServer
+from whirlwind.testing import AsyncHTTPSTestCase, bind_unused_port
+from whirlwind.websocket import WebSocketClientConnection, websocket_connect
+
+if TYPE_CHECKING:
+    from whirlwind.client.stream import StreamContext
+
+#: Seconds for requests that are under way when the test has ended.
+_DRAIN: Final = 1.0
+#: Threads for a WSGI application.
+_THREADS: Final = 4
+_ABSOLUTE: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
+
+
+class RunningServer:
+    """A server on a free port of 127.0.0.1, which the fixtures start and stop.
+
+    :ivar app: what it serves, as the test gave it.
+    :ivar http_server: the `HTTPServer`.
+    :ivar port: its port.
+    :ivar scheme: ``http`` or ``https``.
+    """
+
+    def __init__(self, app: Any, https: bool, options: Mapping[str, Any]) -> None:
+        try:
+            self._application = adapt(app, threads=_THREADS)
+        except TypeError as error:
+            raise TypeError(
+                f"{error}: an Application, a router, a callback for requests, an ASGI or a WSGI "
+                "application is needed"
+            ) from None
+        arguments = dict(options)
+        if https:
+            arguments.setdefault("ssl_options", AsyncHTTPSTestCase.default_ssl_options())
+        self.app = app
+        self.scheme: str = "https" if arguments.get("ssl_options") is not None else "http"
+        self.http_server: HTTPServer = HTTPServer(self._application.target, **arguments)
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """The URL of the server, without a slash at its end."""
+        return f"{self.scheme}://127.0.0.1:{self.port}"
+
+    def get_url(self, path: str) -> str:
+        """Make the absolute URL of a path; one that is absolute stays as it is.
+
+        :raises ValueError: the path does not begin with a slash.
+        """
+        if path.startswith("/"):
+            return self.url + path
+        if _ABSOLUTE.match(path):
+            return path
+        raise ValueError(f"{path!r} is neither a path, which begins with /, nor an absolute URL")
+
+    async def start(self) -> None:
+        """Start the application, if it is one with a lifespan, and accept connections."""
+        await self._application.startup()
+        sock, self.port = bind_unused_port()
+        self.http_server.add_sockets([sock])
+
+    async def stop(self) -> None:
+        """Finish what is under way, close the rest, and stop the application."""
+        await self.http_server.drain(_DRAIN, idle_grace=0)
+        await self._application.shutdown()
+
+
+class Serve:
+    """What ``whirlwind_serve`` is: ``await whirlwind_serve(app)`` starts one more server."""
+
+    def __init__(self) -> None:
+        self._servers: list[RunningServer] = []
+
+    async def __call__(self, app: Any, *, https: bool = False, **options: Any) -> RunningServer:
+        """Serve an application until the test is over.
+
+        :arg app: the application, of any kind.
+        :arg https: with TLS, and the certificate of `AsyncHTTPSTestCase` if ``options`` has none.
+        :arg options: further arguments of `HTTPServer`.
+        """
+        server = RunningServer(app, https, options)
+        await server.start()
+        self._servers.append(server)
+        return server
+
+    async def stop(self) -> None:
+        """Stop the servers, the last one first."""
+        while self._servers:
+            await self._servers.pop().stop()
+
+
+class ServedClient(Client):
+    """A `Client` for a server of the test: ``await client.fetch("/path")``.
+
+    It keeps cookies as a browser does, trusts the certificate of any server, and gives a response
+    of any status: ``raise_error`` is False by default, as it is in `AsyncHTTPTestCase.fetch`.
+
+    :arg server: whose paths it knows. Absolute URLs lead anywhere.
+    :arg kwargs: those of `Client`.
+    """
+
+    def __new__(cls, server: RunningServer, **kwargs: Any) -> "ServedClient":
+        return cast("ServedClient", super().__new__(cls, server=server, **kwargs))
+
+    def initialize(  # type: ignore[override]
+        self, *, server: RunningServer, **kwargs: Any
+    ) -> None:
+        """Take the constructor's arguments; see the class."""
+        kwargs.setdefault("cookies", CookieJar())
+        defaults = {"validate_cert": False, **(kwargs.pop("defaults", None) or {})}
+        super().initialize(defaults=defaults, **kwargs)
+        self.server = server
+
+    def fetch(
+        self, request: str | HTTPRequest, raise_error: bool = False, **kwargs: Any
+    ) -> "asyncio.Future[HTTPResponse]":
+        """Fetch a path of the server, or a request whose URL is one; see `Client.fetch`."""
+        return super().fetch(_resolved(self.server, request), raise_error, **kwargs)
+
+    def stream(
+        self, request: str | HTTPRequest, raise_error: bool = False, **kwargs: Any
+    ) -> "StreamContext":
+        """Read the response of a path while it arrives; see `Client.stream`."""
+        return super().stream(_resolved(self.server, request), raise_error, **kwargs)
+
+
+def tornado_client(server: RunningServer) -> AsyncHTTPClient:
+    """Make the configured `AsyncHTTPClient` for a server; errors are raised by default."""
+    made: Any = AsyncHTTPClient(force_instance=True, defaults={"validate_cert": False})
+    plain = made.fetch
+
+    def fetch(request: str | HTTPRequest, *args: Any, **kwargs: Any) -> Any:
+        return plain(_resolved(server, request), *args, **kwargs)
+
+    made.fetch = fetch
+    return cast("AsyncHTTPClient", made)
+
+
+class WebSocketConnect:
+    """What ``whirlwind_websocket`` is: ``await whirlwind_websocket("/path")`` connects."""
+
+    def __init__(self, server: RunningServer) -> None:
+        self._server = server
+        self._opened: list[asyncio.Future[WebSocketClientConnection]] = []
+
+    def __call__(
+        self, path: str | HTTPRequest, *, headers: Mapping[str, str] | None = None, **kwargs: Any
+    ) -> "asyncio.Future[WebSocketClientConnection]":
+        """Connect to a path of the server. The end of the test closes what is open then.
+
+        :arg path: the path, an absolute URL, or a request for one.
+        :arg headers: fields of the handshake, such as ``Cookie``.
+        :arg kwargs: further arguments of `websocket_connect`.
+        :returns: a future of the `WebSocketClientConnection`.
+        """
+        request = _resolved(self._server, path)
+        if isinstance(request, str):
+            request = HTTPRequest(request, headers=dict(headers or {}), validate_cert=False)
+        elif headers is not None:
+            raise ValueError("headers can't be given beside an HTTPRequest object")
+        future = cast(
+            "asyncio.Future[WebSocketClientConnection]", websocket_connect(request, **kwargs)
+        )
+        self._opened.append(future)
+        return future
+
+    async def close(self) -> None:
+        """Close the connections and wait until they are."""
+        while self._opened:
+            future = self._opened.pop()
+            if not future.done():
+                future.cancel()
+            elif not future.cancelled() and future.exception() is None:
+                async with future.result():
+                    pass
+
+
+def _resolved(server: RunningServer, request: str | HTTPRequest) -> Any:
+    if isinstance(request, HTTPRequest):
+        request = copy.copy(request)
+        request.url = server.get_url(request.url)
+        return request
+    return server.get_url(request)
+
+
+claim("whirlwind.pytest_plugin", RunningServer, Serve, ServedClient, WebSocketConnect)
