@@ -27,6 +27,7 @@ COMPILED: tuple[str, ...] = (
     "whirlwind.server.hub",
     "whirlwind.server.site",
     "whirlwind.server.peer",
+    "whirlwind.server.closing",
     "whirlwind.server.http1",
     "whirlwind.web.storage",
     "whirlwind.web.response",

@@ -2,8 +2,8 @@ import cython
 
 from whirlwind.protocol.heads cimport Head, RequestHead
 from whirlwind.protocol.http1 cimport RequestParser
+from whirlwind.server.closing cimport ClosingPeer
 from whirlwind.server.exchange cimport ExchangeBase
-from whirlwind.server.peer cimport Peer
 from whirlwind.server.site cimport Site
 cimport whirlwind.httputil.fresh as fresh
 from whirlwind.httputil.storage cimport RequestStorage
@@ -16,17 +16,10 @@ cdef object _wall_clock
 cdef RequestParser _SPENT
 
 
-cdef class ServerConnection(Peer):
-    cdef public RequestParser parser
-    cdef public ExchangeBase exchange
-    cdef public long long write_size
-    cdef bint _reading
+cdef class ServerConnection(ClosingPeer):
     cdef bint _advancing
-    cdef bint _closing
-    cdef bint _eof
     cdef bint _resume_due
     cdef bint _head_begun
-    cdef long long _dropped
     cdef object _detached
     cdef object _successor
     cdef object __weakref__
@@ -58,9 +51,6 @@ cdef class ServerConnection(Peer):
     cpdef object response_finished(self, object exchange)
     cdef object _exchange_over(self, ExchangeBase exchange)
     cdef object _hand_over(self, ExchangeBase exchange)
-    cpdef object close(self)
     cpdef object begin_drain(self)
     cpdef bint is_idle(self)
     cpdef object expire(self, double now)
-    cdef object _pause_reading(self)
-    cdef object _resume_reading(self)

@@ -30,8 +30,8 @@ from whirlwind.protocol.errors import ProtocolError
 from whirlwind.protocol.heads import RequestHead
 from whirlwind.protocol.http1 import RequestParser
 from whirlwind.server import refusal
+from whirlwind.server.closing import ClosingPeer
 from whirlwind.server.exchange import Exchange
-from whirlwind.server.peer import Peer
 from whirlwind.server.site import Site
 
 _NEED_DATA: Final = http1_core.NEED_DATA
@@ -46,14 +46,11 @@ _MAX_DISCARD: Final = limits.MAX_DISCARD
 _wall_clock: Final = time.time
 
 
-class ServerConnection(Peer):
+class ServerConnection(ClosingPeer):
     """One accepted connection; also what applications know as ``server_connection``."""
 
-    write_size: int
-    _dropped: int
     _detached: Any
     _successor: Any
-    parser: RequestParser
     deadline: float
     write_deadline: float
     corked: bool
@@ -64,14 +61,7 @@ class ServerConnection(Peer):
         :arg site: the server's side of things: its application, limits and open connections.
         """
         super().__init__(site)
-        self.parser = RequestParser(site.max_head_size, site.max_body_size, site.chunk_size)
-        self.exchange: Exchange | None = None
-        self.deadline = 0.0
-        self.write_deadline = 0.0
-        self._reading = True
         self._advancing = False
-        self._closing = False
-        self._eof = False
         self._resume_due = False
         self._head_begun = False
 
@@ -513,39 +503,6 @@ class ServerConnection(Peer):
 
     # --- ending ---------------------------------------------------------------------------------
 
-    def close(self) -> None:
-        """Send what is left, then close; what the peer still sends is read and dropped.
-
-        Closing with unread bytes makes the kernel reset the connection, and a reset can destroy an
-        answer that the peer has not read yet (RFC 9112 section 9.6).
-        """
-        if self._closing or self.closed or self.transport is None:
-            return
-        self._closing = True
-        self.flush()
-        self.shut = True
-        unread = self.parser.in_message()
-        self.parser.close()
-        self._watch_last_bytes()
-        if self._eof or not unread or not self.transport.can_write_eof():
-            self.transport.close()
-            return
-        if self.end_sending():
-            self.deadline = self.site.now() + self.site.linger_timeout
-            self._resume_reading()
-
-    def _watch_last_bytes(self) -> None:
-        """What is left to send, however little, must not keep the connection for ever."""
-        left = self.transport.get_write_buffer_size()
-        if left and self.write_deadline == 0.0:
-            self.write_deadline = self.site.now() + self.site.write_timeout
-            self.write_size = left
-
-    def _discard_while_closing(self, size: int) -> None:
-        self._dropped += size
-        if self._dropped > _MAX_DISCARD * 16:
-            self.transport.abort()
-
     def begin_drain(self) -> None:
         """Answer what is under way, saying that the connection closes, and nothing after it."""
         self.draining = True
@@ -643,35 +600,9 @@ class ServerConnection(Peer):
         """Change how long, in seconds, the body of the request being read may take from now."""
         self.deadline = self.site.now() + timeout if timeout else 0.0
 
-    # --- reading on and off ---------------------------------------------------------------------
-
-    def _pause_reading(self) -> None:
-        if self._reading and not self.closed:
-            self._reading = False
-            self.transport.pause_reading()
-
-    def _resume_reading(self) -> None:
-        exchange = self.exchange
-        if exchange is not None and exchange.waiting:
-            return
-        if (
-            not self._reading
-            and not self.closed
-            and self.parser.buffered() <= max(_MAX_PIPELINE, self.parser.max_head_size)
-        ):
-            self._reading = True
-            if not self.transport.is_closing():
-                self.transport.resume_reading()
-
 
 # Python keeps up to 30 attributes of an instance in an array, and more of them in a dict.
-start_values(
-    ServerConnection,
-    write_size=0,
-    _dropped=0,
-    _detached=None,
-    _successor=None,
-)
+start_values(ServerConnection, _detached=None, _successor=None)
 
 _SPENT: Final = RequestParser()
 _SPENT.close()
