@@ -41,7 +41,7 @@ _HEAP_TYPE = 1 << 9  # a class made by a class statement of plain Python (Py_TPF
 #: What Tornado 4 had and 6 has not, by the module that shows it: `whirlwind.legacy` has it.
 LEGACY_NAMES = {
     "concurrent": "TracebackFuture return_future",
-    "gen": "",
+    "gen": "Arguments Callback MultiYieldPoint Task Wait WaitAll YieldFuture YieldPoint engine",
     "testing": "LogTrapTestCase get_unused_port",
     "util": "u",
     "web": "asynchronous",

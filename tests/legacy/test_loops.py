@@ -276,7 +276,7 @@ def test_without_them_a_loop_is_a_type_error(io_loop: IOLoop) -> None:
             with pytest.raises(TypeError, match="io_loop"):
                 calls[name]()
     assert not hasattr(TCPServer(), "io_loop")
-    assert websocket.websocket_connect is websocket_connect
+    plain = websocket.websocket_connect
     legacy.install()
-    assert websocket.websocket_connect is not websocket_connect
-    assert inspect.signature(websocket.websocket_connect) == inspect.signature(websocket_connect)
+    assert websocket.websocket_connect is not plain
+    assert inspect.signature(websocket.websocket_connect) == inspect.signature(plain)

@@ -17,17 +17,37 @@ from whirlwind.legacy.contexts import (
 )
 from whirlwind.legacy.futures import TracebackFuture, return_future
 from whirlwind.legacy.installing import install, is_installed, uninstall
+from whirlwind.legacy.runner import engine
 from whirlwind.legacy.small import LogTrapTestCase, get_unused_port, u
 from whirlwind.legacy.web import asynchronous
+from whirlwind.legacy.yieldpoints import (
+    Arguments,
+    Callback,
+    MultiYieldPoint,
+    Task,
+    Wait,
+    WaitAll,
+    YieldFuture,
+    YieldPoint,
+)
 
 __all__ = [
+    "Arguments",
+    "Callback",
     "ExceptionStackContext",
     "LogTrapTestCase",
+    "MultiYieldPoint",
     "NullContext",
     "StackContext",
     "StackContextInconsistentError",
+    "Task",
     "TracebackFuture",
+    "Wait",
+    "WaitAll",
+    "YieldFuture",
+    "YieldPoint",
     "asynchronous",
+    "engine",
     "get_unused_port",
     "install",
     "is_installed",

@@ -151,7 +151,12 @@ _contexts: ContextVar[tuple[_Context, ...]] = ContextVar("stack_contexts", defau
 
 def current_contexts() -> tuple[_Context, ...]:
     """The contexts of the code that runs now, without those that were deactivated."""
-    return _active(_contexts.get())
+    return active(_contexts.get())
+
+
+def contexts_as_set() -> tuple[_Context, ...]:
+    """The same, deactivated ones included: the very object that was set."""
+    return _contexts.get()
 
 
 def set_contexts(contexts: tuple[_Context, ...]) -> None:
@@ -159,7 +164,8 @@ def set_contexts(contexts: tuple[_Context, ...]) -> None:
     _contexts.set(contexts)
 
 
-def _active(contexts: tuple[_Context, ...]) -> tuple[_Context, ...]:
+def active(contexts: tuple[_Context, ...]) -> tuple[_Context, ...]:
+    """Contexts without those that were deactivated; the same object if there are none."""
     for context in contexts:
         if not context._active:
             return tuple(each for each in contexts if each._active)
@@ -173,7 +179,7 @@ def call_within(contexts: tuple[_Context, ...], function: Callable[[], _T]) -> _
     :raises Exception: what the function raised and no context handled.
     """
     before = _contexts.get()
-    contexts = _active(contexts)
+    contexts = active(contexts)
     try:
         if not contexts:
             _contexts.set(contexts)

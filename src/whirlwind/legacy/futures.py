@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -24,8 +25,17 @@ _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 _NOTHING = object()
 
 
-class TracebackFuture(asyncio.Future[Any]):
+class _AnyFuture(type):
+    """Every future is an instance: there was one class, under two names."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, Future)
+
+
+class TracebackFuture(asyncio.Future[Any], metaclass=_AnyFuture):
     """A future with ``exc_info``; every exception has had its traceback since Python 3.
+
+    Every other future counts as an instance of this class too.
 
     :arg loop: the asyncio loop; that of the current `IOLoop` when None.
     """
@@ -53,7 +63,7 @@ def return_future(f: Callable[..., Any]) -> Callable[..., Future[Any]]:
     :arg f: a function with an argument ``callback``, which it calls with one value or none. It may
         be decorated with ``gen.engine``.
     """
-    replacer = ArgReplacer(f, "callback")
+    replacer = ArgReplacer(inspect.unwrap(f), "callback")
 
     @functools.wraps(f)
     def wrapper(*args: Any, **kwargs: Any) -> Future[Any]:

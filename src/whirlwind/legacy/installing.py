@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 #: Modules of this package that have something to replace; each has a function ``install``.
-PARTS: Final = ("ioloop", "callbacks", "loops")
+PARTS: Final = ("ioloop", "runner", "callbacks", "loops")
 
 #: What was replaced: owner, name, and what was there, `_NOTHING` if it was inherited or missing.
 _replaced: list[tuple[Any, str, Any]] = []
@@ -46,10 +46,7 @@ def is_installed() -> bool:
 
 
 def uninstall() -> None:
-    """Take back what :func:`install` has done, for the tests of a program that is moving on.
-
-    What was made meanwhile - decorated functions, wrapped callbacks - keeps working.
-    """
+    """Take back what :func:`install` has done, for the tests of a program that is moving on."""
     global _installed
     with _lock:
         while _replaced:
