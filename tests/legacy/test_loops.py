@@ -22,7 +22,7 @@ from whirlwind.tcpclient import TCPClient
 from whirlwind.tcpserver import TCPServer
 from whirlwind.testing import AsyncHTTPTestCase, bind_unused_port
 from whirlwind.web import Application, RequestHandler
-from whirlwind.websocket import WebSocketClientConnection, WebSocketHandler, websocket_connect
+from whirlwind.websocket import WebSocketClientConnection, WebSocketHandler
 
 __all__ = ["io_loop", "run"]
 
