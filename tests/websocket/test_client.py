@@ -639,6 +639,10 @@ async def test_tls(tls_server: ServerThread, logs: Logs) -> None:
     for options in ({"ca_certs": trusted}, {"validate_cert": False}):
         request = HTTPRequest(target, allow_ipv6=False, **options)
         async with await websocket_connect(request) as connection:
+            sock = connection.stream.socket
+            assert sock.cipher()[1].startswith("TLS")
+            assert bool(sock.getpeercert()) is ("ca_certs" in options)
+            assert sock.getsockname()[0] == "127.0.0.1"
             connection.write_message("secret " * 20_000)
             assert await read(connection) == "secret " * 20_000
             connection.write_message("burst")

@@ -1071,6 +1071,32 @@ def test_tls(start: Callable[..., ServerThread], seen: list[Any]) -> None:
     assert seen == [("close", 1000, None), ("close", None, None)]
 
 
+def test_the_connection_of_the_request_has_no_stream_any_more(
+    put: Callable[..., ServerThread], seen: list[Any]
+) -> None:
+    """It belongs to the WebSocket: Dask takes any other stream for a closed connection."""
+
+    class Looks(Recording):
+        def prepare(self) -> None:
+            self.seen.append(self.request.connection.stream.closed())
+
+        def open(self, *args: str) -> None:
+            self.seen.append(self.request.connection.stream)
+
+        def on_message(self, message: str | bytes) -> None:
+            self.seen.append(self.request.connection.stream)
+
+        def on_close(self) -> None:
+            self.seen.append(self.request.connection.stream)
+
+    server = put(Looks)
+    with Peer(server, "/") as peer:
+        peer.send(TEXT, b"hi")
+        peer.close()
+    wait_for(lambda: len(seen) == 4)
+    assert seen == [False, None, None, None]
+
+
 def test_unix_sockets(put: Callable[..., ServerThread], seen: list[Any], logs: Logs) -> None:
     server = put(Recording, {"unix": True})
     with Peer(server) as peer:

@@ -96,6 +96,47 @@ class TestAsItIs:
         assert gone == [(True, -1)]
         server.call(lambda: waiting[0].set_result(None))
 
+    def test_is_closed_once_the_handler_was_told_so(self, reach) -> None:
+        told = []
+        waiting = []
+
+        class Wait(web.RequestHandler):
+            async def get(self):
+                waiting.append(asyncio.get_running_loop().create_future())
+                await self.flush()
+                await waiting[0]
+                told.append(self.request.connection.stream.closed())
+
+            def on_connection_close(self):
+                told.append(self.request.connection.stream.closed())
+
+        server, connection = reach(Wait)
+        connection.send(build())
+        connection.reader.head()
+        connection.close()
+        while not told:
+            server.turn()
+        server.call(lambda: waiting[0].set_result(None))
+        while len(told) < 2:
+            server.turn()
+        assert told == [True, True]
+
+    def test_is_none_when_the_connection_was_given_away(self, reach) -> None:
+        class Detach(web.RequestHandler):
+            async def get(self):
+                connection = self.request.connection
+                before = connection.stream
+                assert before is not None
+                stream = self.detach()
+                assert connection.stream is None
+                await stream.write(b"mine\n")
+                stream.close()
+                assert connection.stream is None
+
+        _, connection = reach(Detach)
+        connection.send(build())
+        assert connection.reader.exactly(5) == b"mine\n"
+
     def test_what_a_stream_does_not_have_either(self, serve) -> None:
         class Ask(web.RequestHandler):
             def get(self):
@@ -106,11 +147,12 @@ class TestAsItIs:
 
 
 class TestReadingAndWriting:
-    def test_detaches(self, reach) -> None:
+    def test_detaches(self, reach, secure) -> None:
         class Echo(web.RequestHandler):
             async def get(self):
                 stream = self.request.connection.stream
                 await stream.write(b"welcome\n")
+                assert hasattr(stream.socket, "getpeercert") is secure
                 line = await stream.read_until(b"\n")
                 await stream.write(line.upper())
                 assert stream is self.request.connection.stream

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from whirlwind.iostream.link import Link
 from whirlwind.iostream.sockets import IOStream
+from whirlwind.iostream.tls_socket import socket_of
 from whirlwind.protocol.limits import STREAM_BYTES_PER_TURN, STREAM_CHUNK_SIZE
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class TransportStream(IOStream):
         """
         self._transport = transport
         self._feed = _Feed(self)
-        super().__init__(transport.get_extra_info("socket"), **options)
+        super().__init__(socket_of(transport), **options)
         self._link.close()
         self._link = self._feed.link = _FeedLink(self, self._feed)
         if data:

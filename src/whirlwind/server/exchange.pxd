@@ -32,6 +32,8 @@ cdef class ExchangeBase:
     cdef long long _left
     cdef public object _close_callback
     cdef public object _view
+    cdef public bint handed_over
+    cdef public bint told_lost
 
     cdef bint is_finished(self)
     cpdef bint is_fresh(self)

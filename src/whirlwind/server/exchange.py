@@ -56,6 +56,8 @@ class ExchangeBase:
     _left: int
     _close_callback: Callable[[], object] | None
     _view: Any
+    handed_over: bool
+    told_lost: bool
 
     def is_finished(self) -> bool:
         """Whether the whole answer was handed over."""
@@ -265,6 +267,7 @@ class ExchangeBase:
         self.release()
         if self._state == _FINISHED:
             return
+        self.told_lost = True
         if receiver is not None and not self.request_done:
             # As in Tornado, who still receives the request learns it this way alone: a handler on
             # an HTTP1Connection has set its own method as the callback too.
@@ -290,6 +293,8 @@ start_values(
     discarded=0,
     continue_due=False,
     _view=None,
+    handed_over=False,
+    told_lost=False,
     _state=0,
     _left=0,
     _gone=False,
@@ -359,7 +364,12 @@ class Exchange(ExchangeBase, HTTPConnection):
 
     @property
     def stream(self) -> Any:
-        """The connection as a stream; to read from it or write to it detaches it."""
+        """The connection as a stream; to read from it or write to it detaches it.
+
+        None when the connection is somebody else's: after `detach`, in an open WebSocket.
+        """
+        if self.handed_over:
+            return None
         view = self._view
         if view is None:
             from whirlwind.server.stream_view import StreamView
@@ -391,12 +401,19 @@ class Exchange(ExchangeBase, HTTPConnection):
 
         :returns: an `IOStream` over the same socket, with every byte not parsed yet in its buffer.
         """
+        stream = self.become_stream()
+        self._view = None
+        self.handed_over = True
+        return stream
+
+    def become_stream(self) -> Any:
+        """End HTTP on the connection for who has begun to read and write it as a stream."""
         conn: Any = self.conn
         stream = conn.detach()
         self._state = _FINISHED
         view = self._view
         self.release()
-        self._view = view  # whoever detached through it goes on with it
+        self._view = view
         return stream
 
     def tls_object(self) -> Any:

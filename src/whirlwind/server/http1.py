@@ -577,6 +577,7 @@ class ServerConnection(ClosingPeer):
     def _hand_over(self, exchange: Exchange) -> None:
         self.exchange = None
         exchange.release()
+        exchange.handed_over = True
         out = self.collected()
         self._closing = self.shut = True
         self.forwarded = None

@@ -6,22 +6,9 @@ from typing import Any
 
 from whirlwind.ioloop import IOLoop
 from whirlwind.iostream import IOStream
+from whirlwind.iostream.tls_socket import socket_of
 
 _INTERNET = (_socket.AF_INET, _socket.AF_INET6)
-
-
-class _Socket:
-    """The socket of a TLS connection: what the socket does not know, the TLS object does."""
-
-    def __init__(self, sock: Any, tls: Any) -> None:
-        self._sock = sock
-        self._tls = tls
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return getattr(self._sock, name)
-        except AttributeError:
-            return getattr(self._tls, name)
 
 
 class StreamView:
@@ -35,7 +22,6 @@ class StreamView:
         self._exchange = exchange
         self._conn = exchange.conn
         self._stream: IOStream | None = None
-        self._told_closed = False
 
     @property
     def io_loop(self) -> IOLoop:
@@ -47,10 +33,7 @@ class StreamView:
         """The connection's socket; for TLS also with the methods of `ssl.SSLObject`."""
         if self._stream is not None:
             return self._stream.socket
-        transport = self._conn.transport
-        sock = None if transport is None else transport.get_extra_info("socket")
-        tls = self._conn.tls_object()
-        return sock if tls is None or sock is None else _Socket(sock, tls)
+        return socket_of(self._conn.transport)
 
     @property
     def error(self) -> BaseException | None:
@@ -68,7 +51,8 @@ class StreamView:
         """Whether the connection is closed."""
         if self._stream is not None:
             return self._stream.closed()
-        return self._told_closed or bool(self._exchange.is_lost())
+        # Half-closed counts: what asks when it was told that the client has left expects it.
+        return bool(self._exchange.told_lost or self._exchange.is_lost())
 
     def reading(self) -> bool:
         """Whether a read is pending."""
@@ -99,19 +83,13 @@ class StreamView:
         """Call ``callback`` when the connection closes before the request is answered."""
         if self._stream is not None:
             self._stream.set_close_callback(callback)
-            return
-
-        def closed() -> None:
-            self._told_closed = True  # what asks in the callback expects it, half-closed or not
-            if callback is not None:
-                callback()
-
-        self._exchange.set_close_callback(closed)
+        else:
+            self._exchange.set_close_callback(callback)
 
     def __getattr__(self, name: str) -> Any:
         # A question that a stream cannot answer must not detach the connection.
         if not hasattr(IOStream, name):
             raise AttributeError(f"a connection's stream has no attribute {name!r}")
         if self._stream is None:
-            self._stream = self._exchange.detach()
+            self._stream = self._exchange.become_stream()
         return getattr(self._stream, name)

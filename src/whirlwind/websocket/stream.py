@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from whirlwind.ioloop import IOLoop
+from whirlwind.iostream.tls_socket import socket_of
 from whirlwind.websocket.connection import WebSocketConnection
 from whirlwind.websocket.errors import WebSocketClosedError
 
@@ -21,9 +22,11 @@ class ConnectionStream:
 
     @property
     def socket(self) -> Any:
-        """The socket, for its options and addresses; reading and writing are the loop's."""
-        transport = self._connection.transport
-        return None if transport is None else transport.get_extra_info("socket")
+        """The socket, for its options and addresses; reading and writing are the loop's.
+
+        For TLS it also has the methods of `ssl.SSLObject`, such as ``getpeercert``.
+        """
+        return socket_of(self._connection.transport)
 
     @property
     def io_loop(self) -> IOLoop:
