@@ -2,6 +2,7 @@
 
 import logging
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -119,6 +120,11 @@ class TwitterHandler(Callbacks, RequestHandler, auth.TwitterMixin):
         else:
             token = {"key": "k", "secret": "s"}
             this.twitter_request("/json", access_token=token, callback=self.on_result)
+
+
+async def test_a_mock_of_a_method_is_still_awaited() -> None:
+    with mock.patch.object(auth.TwitterMixin, "twitter_request", return_value="mocked"):
+        assert await auth.TwitterMixin().twitter_request("/path", None) == "mocked"
 
 
 class AuthCallbackTest(AsyncHTTPTestCase):

@@ -16,11 +16,12 @@ from whirlwind.ioloop import IOLoop, PeriodicCallback
 from whirlwind.iostream import IOStream
 from whirlwind.legacy import warning
 from whirlwind.locks import Condition
+from whirlwind.log import app_log
 from whirlwind.process import Subprocess
 from whirlwind.simple_httpclient import SimpleAsyncHTTPClient
 from whirlwind.tcpclient import TCPClient
 from whirlwind.tcpserver import TCPServer
-from whirlwind.testing import AsyncHTTPTestCase, bind_unused_port
+from whirlwind.testing import AsyncHTTPTestCase, ExpectLog, bind_unused_port
 from whirlwind.web import Application, RequestHandler
 from whirlwind.websocket import WebSocketClientConnection, WebSocketHandler
 
@@ -266,6 +267,21 @@ class OldTestCase(AsyncHTTPTestCase):
         assert self.wait().body == b"hello"
         client.fetch(self.get_url("/missing"), callback=self.stop)
         assert self.wait().code == 404
+
+    def test_a_wait_that_times_out_says_what_a_callback_raised(self) -> None:
+        def fail(word: str) -> None:
+            assert word == "something else"
+
+        with pytest.raises(self.failureException, match="timed out"):
+            self.wait(timeout=0.01)
+        self.io_loop.add_callback(fail, "a word")
+        with ExpectLog(app_log, "Exception in callback"):
+            with pytest.raises(AssertionError, match="something else"):
+                self.wait(timeout=0.01)
+        self.io_loop.add_callback(fail, "a word")
+        self.io_loop.add_callback(self.stop, "in time")
+        with ExpectLog(app_log, "Exception in callback"):
+            assert self.wait() == "in time"
 
 
 def test_without_them_a_loop_is_a_type_error(io_loop: IOLoop) -> None:

@@ -1,6 +1,9 @@
 """Telling calls in Tornado 4's form from today's, and giving a method both."""
 
+import asyncio
 import functools
+import inspect
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -59,7 +62,17 @@ def accept_callback(
             return original(self, *args, **kwargs)
         return deliver(self, original(self, *args, **kwargs), callback)
 
+    if inspect.iscoroutinefunction(inspect.unwrap(original)):
+        _mark(method)
     replace(owner, name, method)
+
+
+def _mark(function: Any) -> None:
+    """Let ``iscoroutinefunction`` say that a function is one: ``mock.patch`` asks it."""
+    if sys.version_info >= (3, 12):
+        inspect.markcoroutinefunction(function)
+    else:
+        function._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
 
 
 def when_done(result: Any, callback: Callable[[Future[Any]], Any]) -> Future[Any]:
