@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import logging
 import threading
@@ -163,6 +164,156 @@ def test_starlette_websockets(starlette) -> None:
         )
         answer = connection.read()
         assert (answer.status, answer.body) == (409, b"not today")
+
+
+@pytest.fixture
+def day(start, tmp_path) -> tuple[Any, list[str]]:
+    """A server of a Starlette application with middleware, files and tasks, and what it noted."""
+    pytest.importorskip("starlette", reason="needs the package starlette")
+    pytest.importorskip("itsdangerous", reason="needs the package itsdangerous")
+    from starlette.applications import Starlette
+    from starlette.background import BackgroundTask
+    from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
+    from starlette.middleware import Middleware
+    from starlette.middleware.base import BaseHTTPMiddleware
+    from starlette.middleware.gzip import GZipMiddleware
+    from starlette.middleware.sessions import SessionMiddleware
+    from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
+    from starlette.routing import Mount, Route, WebSocketRoute
+    from starlette.staticfiles import StaticFiles
+
+    seen: list[str] = []
+    (tmp_path / "large.bin").write_bytes(LARGE)
+
+    class Timed(BaseHTTPMiddleware):
+        async def dispatch(self, request: Any, call_next: Any) -> Any:
+            response = await call_next(request)
+            response.headers["X-Timed"] = "yes"
+            return response
+
+    class Counter(HTTPEndpoint):
+        async def get(self, request: Any) -> Any:
+            request.session["n"] = request.session.get("n", 0) + 1
+            return PlainTextResponse(str(request.session["n"]))
+
+    class Echo(WebSocketEndpoint):
+        encoding = "json"
+
+        async def on_receive(self, websocket: Any, data: Any) -> None:
+            await websocket.send_json(data)
+
+        async def on_disconnect(self, websocket: Any, close_code: int) -> None:
+            seen.append(f"left with {close_code}")
+
+    async def tasks(request: Any) -> Any:
+        return PlainTextResponse("later", background=BackgroundTask(seen.append, "task"))
+
+    async def upload(request: Any) -> Any:
+        size = 0
+        async for chunk in request.stream():
+            size += len(chunk)
+        return PlainTextResponse(str(size))
+
+    async def numbers(request: Any) -> Any:
+        return StreamingResponse(f"{number}\n" for number in range(10_000))  # in a thread
+
+    async def memory(request: Any) -> Any:
+        return Response(memoryview(b"not copied"))
+
+    return start(
+        ASGIContainer(
+            Starlette(
+                routes=[
+                    Route("/count", Counter),
+                    Route("/tasks", tasks),
+                    Route("/upload", upload, methods=["POST"]),
+                    Route("/numbers", numbers),
+                    Route("/memory", memory),
+                    Route("/file", lambda request: FileResponse(tmp_path / "large.bin")),
+                    Mount("/static", StaticFiles(directory=tmp_path)),
+                    WebSocketRoute("/echo", Echo),
+                ],
+                middleware=[
+                    Middleware(Timed),
+                    Middleware(SessionMiddleware, secret_key="not secret"),
+                    Middleware(GZipMiddleware, minimum_size=100),
+                ],
+            )
+        )
+    ), seen
+
+
+def test_starlette_middleware_and_tasks(day) -> None:
+    server, seen = day
+    first = server.request("/count")
+    assert (first.body, first.get("X-Timed")) == (b"1", "yes")
+    cookie = (first.get("Set-Cookie") or "").partition(";")[0]
+    assert server.request("/count", fields={"Cookie": cookie}).body == b"2"
+    assert server.request("/memory").body == b"not copied"
+    numbers = b"".join(b"%d\n" % number for number in range(10_000))
+    assert server.request("/numbers").body == numbers
+    packed = server.request("/numbers", fields={"Accept-Encoding": "gzip"})
+    assert packed.get("Content-Encoding") == "gzip"
+    assert gzip.decompress(packed.body) == numbers
+    assert server.request("/upload", "POST", body=LARGE).body == b"%d" % len(LARGE)
+    assert server.request("/tasks").body == b"later"
+    wait_until(lambda: "task" in seen)
+
+
+def test_starlette_files(day) -> None:
+    server, _ = day
+    with server.connect() as connection:
+        for path in ("/file", "/static/large.bin"):
+            answer = connection.request(path)
+            assert answer.body == LARGE
+            assert connection.request(path, "HEAD").get("Content-Length") == str(len(LARGE))
+            part = connection.request(path, fields={"Range": "bytes=256-511"})
+            assert (part.status, part.body) == (206, LARGE[256:512])
+            fields = {"If-None-Match": answer.get("ETag") or ""}
+            status = connection.request(path, fields=fields).status
+            assert status == (304 if path.startswith("/static") else 200)
+        assert connection.request("/static/none").status == 404
+
+
+def test_starlette_notices_that_a_client_has_left(start, logs) -> None:
+    pytest.importorskip("starlette", reason="needs the package starlette")
+    from starlette.applications import Starlette
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    seen: list[str] = []
+
+    async def poll(request: Any) -> Any:
+        seen.append("asked")
+        while not await request.is_disconnected():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        seen.append("gone")
+        return Response()
+
+    server = start(ASGIContainer(Starlette(routes=[Route("/", poll)])))
+    with server.connect() as connection:
+        connection.send(build("/"))
+        wait_until(lambda: seen)
+    wait_until(lambda: "gone" in seen)
+    assert logs.tracebacks() == []
+
+
+def test_starlette_websocket_endpoints(day) -> None:
+    server, seen = day
+
+    async def talk() -> list[Any]:
+        connection = await websocket_connect(f"ws://127.0.0.1:{server.port}/echo")
+        answers = []
+        for data in ({"a": [1, "é"]}, "x" * 100_000):
+            await connection.write_message(json.dumps(data))
+            answers.append(json.loads(await connection.read_message()))
+        connection.close(3000)
+        answers.append(await connection.read_message())
+        return answers
+
+    assert asyncio.run(talk()) == [{"a": [1, "é"]}, "x" * 100_000, None]
+    wait_until(lambda: seen)
+    assert seen == ["left with 3000"]
 
 
 def test_starlette_mounted_among_handlers(start) -> None:

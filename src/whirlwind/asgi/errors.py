@@ -39,4 +39,14 @@ def is_about_client(error: BaseException) -> bool:
     return False
 
 
+def as_bytes(data: object) -> bytes:
+    """What an application has sent instead of `bytes`.
+
+    :raises MessageError: it is not a piece of memory.
+    """
+    if isinstance(data, bytes | bytearray | memoryview):
+        return bytes(data)
+    raise MessageError(f"bytes are wanted, not {type(data).__name__}")
+
+
 claim("whirlwind.asgi", ASGIError, MessageError, LifespanError, ClientDisconnectedError)

@@ -9,7 +9,12 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Final
 
 from whirlwind._version import VERSION
-from whirlwind.asgi.errors import ClientDisconnectedError, MessageError, is_about_client
+from whirlwind.asgi.errors import (
+    ClientDisconnectedError,
+    MessageError,
+    as_bytes,
+    is_about_client,
+)
 from whirlwind.asgi.scope import make_scope
 from whirlwind.httputil import (
     HTTPHeaders,
@@ -151,8 +156,12 @@ class HTTPCycle(HTTPMessageDelegate):
         """
         kind = message.get("type")
         state = self._state
+        if self._disconnected and state != _COMPLETE:
+            raise ClientDisconnectedError("the client has left")
         if kind == "http.response.body" and state in (_START, _HEAD_SENT):
             body = message.get("body", b"")
+            if type(body) is not bytes:
+                body = as_bytes(body)
             more = message.get("more_body", False)
             try:
                 if state == _START:

@@ -82,7 +82,13 @@ class Lifespan:
             "asgi": {"version": "3.0", "spec_version": "2.0"},
             "state": self.state,
         }
-        await self._app(scope, self._events.get, self._send)
+        try:
+            await self._app(scope, self._events.get, self._send)
+        except Exception:
+            answer = self._answer
+            if answer is None or not answer.done():
+                raise  # whoever waits for the answer tells
+            app_log.error("Uncaught exception in lifespan", exc_info=True)
 
     async def _send(self, message: dict[str, Any]) -> None:
         kind = message["type"]

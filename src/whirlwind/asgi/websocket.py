@@ -5,7 +5,12 @@ from collections import deque
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Final
 
-from whirlwind.asgi.errors import ClientDisconnectedError, MessageError, is_about_client
+from whirlwind.asgi.errors import (
+    ClientDisconnectedError,
+    MessageError,
+    as_bytes,
+    is_about_client,
+)
 from whirlwind.asgi.scope import make_scope
 from whirlwind.log import app_log
 from whirlwind.websocket import WebSocketClosedError, WebSocketHandler, handshake
@@ -17,6 +22,10 @@ if TYPE_CHECKING:
 #: not read from any more.
 MAX_UNREAD_MESSAGES: Final = 64
 MAX_UNREAD_SIZE: Final = 1 << 20
+
+# Codes that no frame has (RFC 6455 section 7.4.1): the close frame had none, or there was none.
+_NO_CODE: Final = 1005
+_LOST: Final = 1006
 
 # How far the connection has come.
 _CONNECTING: Final = "websocket.accept, .close or .http.response.start comes first"
@@ -37,6 +46,9 @@ class SocketHandler(WebSocketHandler):
         self._events: deque[dict[str, Any]] = deque([{"type": "websocket.connect"}])
         self._unread = 0
         self._gone = False
+        self._unsaid = _LOST
+        self._was_opened = False
+        self._offered = handshake.tokens(self.request.headers.get("Sec-WebSocket-Protocol", ""))
         self._subprotocol: str | None = None
         self._receive_waiter: asyncio.Future[None] | None = None
         self._room_waiter: asyncio.Future[None] | None = None
@@ -67,6 +79,7 @@ class SocketHandler(WebSocketHandler):
 
     def open(self, *args: str, **kwargs: str) -> None:
         """The handshake is over."""
+        self._was_opened = True
         if self._opened is not None:
             _set(self._opened)
 
@@ -87,12 +100,24 @@ class SocketHandler(WebSocketHandler):
         if self._gone:
             return
         self._gone = True
+        self._tell_end(self.close_code or self._unsaid, self.close_reason or "")
+
+    def on_ws_connection_close(
+        self, close_code: int | None = None, close_reason: str | None = None
+    ) -> None:
+        """The connection has ended, with or without a word of the client's."""
+        if getattr(self.ws_connection, "close_received", False):
+            self._unsaid = _NO_CODE
+        super().on_ws_connection_close(close_code, close_reason)
+
+    def on_finish(self) -> None:
+        """The handshake is answered; with anything but 101 there will be no connection."""
+        if self.get_status() != 101:
+            self._tell_end(_LOST, "")
+
+    def _tell_end(self, code: int, reason: str) -> None:
         self._asgi_state = _CLOSED
-        # 1005: nobody has said why (RFC 6455 section 7.4.1).
-        code = 1005 if self.close_code is None else self.close_code
-        self._events.append(
-            {"type": "websocket.disconnect", "code": code, "reason": self.close_reason or ""}
-        )
+        self._events.append({"type": "websocket.disconnect", "code": code, "reason": reason})
         for waiter in (self._receive_waiter, self._room_waiter, self._decided, self._opened):
             if waiter is not None:
                 _set(waiter)
@@ -122,26 +147,36 @@ class SocketHandler(WebSocketHandler):
             text, data = message.get("text"), message.get("bytes")
             try:
                 if text is not None:
+                    if not isinstance(text, str):
+                        raise MessageError(f"text is str, not {type(text).__name__}")
                     await self.write_message(text)
                 elif data is not None:
-                    await self.write_message(data, binary=True)
+                    await self.write_message(
+                        data if type(data) is bytes else as_bytes(data), binary=True
+                    )
                 else:
                     raise MessageError("websocket.send has neither text nor bytes")
             except WebSocketClosedError as error:
                 raise ClientDisconnectedError("the WebSocket connection is closed") from error
         elif state is _OPEN and kind == "websocket.close":
+            try:
+                self.close(message.get("code") or 1000, message.get("reason") or None)
+            except (TypeError, ValueError) as error:
+                raise MessageError(f"malformed websocket.close: {error}") from error
             self._asgi_state = _CLOSED
-            self.close(message.get("code") or 1000, message.get("reason") or None)
         elif state is _CONNECTING and kind == "websocket.accept":
             await self._accept(message)
         elif state is _CONNECTING and kind == "websocket.close":
             await self._deny(403, b"")
         elif state is _CONNECTING and kind == "websocket.http.response.start":
+            code = message.get("status")
+            if type(code) is not int or not 200 <= code <= 599:
+                raise MessageError(f"an answer's status is 200 to 599, not {code!r}")
             self._take_fields(message)
-            self.set_status(int(message["status"]))
+            self.set_status(code)
             self._asgi_state = _DENYING
         elif state is _DENYING and kind == "websocket.http.response.body":
-            self.write(message.get("body", b""))
+            self.write(as_bytes(message.get("body", b"")))
             if message.get("more_body", False):
                 await self.flush()
             else:
@@ -150,20 +185,33 @@ class SocketHandler(WebSocketHandler):
             raise MessageError(f"unexpected ASGI message {kind!r}: {state}")
 
     def _take_fields(self, message: dict[str, Any]) -> None:
-        fields = message.get("headers") or ()
-        for name, _ in fields:
-            self.clear_header(name.decode("latin-1"))
-        for name, value in fields:
-            self.add_header(name.decode("latin-1"), value.decode("latin-1"))
+        try:
+            fields = [
+                (name.decode("latin-1"), value.decode("latin-1"))
+                for name, value in message.get("headers") or ()
+            ]
+            for name, _ in fields:
+                self.clear_header(name)
+            for name, value in fields:
+                self.add_header(name, value)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise MessageError(f"malformed headers of {message['type']}: {error}") from error
 
     async def _accept(self, message: dict[str, Any]) -> None:
         assert self._decided is not None
         assert self._opened is not None
         self._subprotocol = message.get("subprotocol")
+        if self._subprotocol and self._subprotocol not in self._offered:
+            raise MessageError(
+                f"the client did not offer the subprotocol {self._subprotocol!r} of "
+                "websocket.accept (RFC 6455 section 4.2.2)"
+            )
         self._take_fields(message)
         self._asgi_state = _OPEN
         _set(self._decided)
         await asyncio.shield(self._opened)
+        if not self._was_opened:
+            raise ClientDisconnectedError("the handshake has failed, or the client has left")
 
     async def _deny(self, code: int, body: bytes) -> None:
         self.set_status(code)
@@ -181,8 +229,7 @@ class SocketHandler(WebSocketHandler):
         container = self._container
         request = self.request
         scope = make_scope("websocket", request, container.root_path)
-        offered = request.headers.get("Sec-WebSocket-Protocol", "")
-        scope["subprotocols"] = handshake.tokens(offered)
+        scope["subprotocols"] = list(self._offered)
         scope["extensions"] = {"websocket.http.response": {}}
         container.add_state(scope)
         code = 1000
