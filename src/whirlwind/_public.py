@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 #: First part of the loggers' names; ``tornado`` while Whirlwind stands in for it.
 logger_root = "whirlwind"
@@ -48,7 +48,11 @@ LEGACY_NAMES = {
 }
 
 
-def legacy_names(module: str) -> Callable[[str], Any]:
+#: The ``__getattr__`` of a module.
+NameLookup: TypeAlias = Callable[[str], Any]
+
+
+def legacy_names(module: str) -> NameLookup:
     """Make the ``__getattr__`` of a module that had more names in Tornado 4.
 
     The first such name that a program asks for installs `whirlwind.legacy`; until then it is not

@@ -13,7 +13,7 @@ from concurrent import futures
 from types import TracebackType
 from typing import Any, TypeVar, overload
 
-from whirlwind._public import legacy_names
+from whirlwind._public import NameLookup, legacy_names
 from whirlwind.log import app_log
 from whirlwind.platform.loops import running_loop
 
@@ -217,4 +217,4 @@ def future_add_done_callback(
         future.add_done_callback(callback)
 
 
-__getattr__ = legacy_names(__name__)
+__getattr__: NameLookup = legacy_names(__name__)

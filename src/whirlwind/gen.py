@@ -24,7 +24,7 @@ from collections.abc import (
 )
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
-from whirlwind._public import legacy_names
+from whirlwind._public import NameLookup, legacy_names
 from whirlwind.concurrent import (
     Future,
     chain_future,
@@ -96,7 +96,7 @@ class Return(Exception):
     def __init__(self, value: Any = None) -> None:
         super().__init__()
         self.value = value
-        self.args = (value,)
+        self.args: tuple[Any, ...] = (value,)
 
 
 class _Moment:
@@ -211,10 +211,10 @@ class Runner:
         result_future: Future[_T],
         first_yielded: _Yieldable,
     ) -> None:
-        self.ctx_run = ctx_run
+        self.ctx_run: Callable[..., Any] = ctx_run
         self._context: contextvars.Context | None = getattr(ctx_run, "__self__", None)
-        self.gen: Generator[_Yieldable, Any, _T] | None = gen
-        self.result_future: Future[_T] | None = result_future
+        self.gen: Generator[_Yieldable, Any, Any] | None = gen
+        self.result_future: Future[Any] | None = result_future
         self.future: Future[Any] | None = None
         self.running = False
         self.finished = False
@@ -542,4 +542,4 @@ class WaitIterator(AsyncIterator[Any]):
             raise StopAsyncIteration
         return self.next()
 
-__getattr__ = legacy_names(__name__)
+__getattr__: NameLookup = legacy_names(__name__)

@@ -16,7 +16,7 @@ import gettext
 import io
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Final
 
 from whirlwind._locale_names import LOCALE_NAMES
@@ -455,8 +455,8 @@ class GettextLocale(Locale):
     """
 
     def __init__(self, code: str, translations: gettext.NullTranslations) -> None:
-        self.ngettext = translations.ngettext
-        self.gettext = translations.gettext
+        self.ngettext: Callable[[str, str, int], str] = translations.ngettext
+        self.gettext: Callable[[str], str] = translations.gettext
         super().__init__(code)
 
     def translate(

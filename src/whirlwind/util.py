@@ -11,7 +11,7 @@ from datetime import timedelta
 from sys import is_finalizing
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from whirlwind._public import legacy_names
+from whirlwind._public import NameLookup, legacy_names
 
 # Private in Tornado too, but programs and tests use them.
 from whirlwind.protocol.masking import mask as _websocket_mask  # noqa: F401
@@ -416,4 +416,4 @@ def doctests() -> "unittest.TestSuite":
 
     return doctest.DocTestSuite("whirlwind.util")
 
-__getattr__ = legacy_names(__name__)
+__getattr__: NameLookup = legacy_names(__name__)

@@ -287,7 +287,7 @@ class ClientCall(Call):
             self.trace = settings.trace(self.original)
             if not isinstance(self.trace, Trace):
                 raise TypeError("trace must be a subclass of Trace, or return an object of one")
-            self.callback = self._traced(callback)
+            self.callback: Callable[[HTTPResponse], None] = self._traced(callback)
 
     def _traced(self, callback: Callable[[HTTPResponse], None]) -> Callable[[HTTPResponse], None]:
         def ended(response: HTTPResponse) -> None:

@@ -82,6 +82,8 @@ class Call(Receiver):
     _started_wall: float
     _first_byte: float
     max_body_size: int
+    pieces: list[bytes] | None
+    body: bytes | None
     context: contextvars.Context
 
     def __init__(

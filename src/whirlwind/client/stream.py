@@ -61,7 +61,7 @@ class StreamedResponse(HTTPResponse):
         if own is not None:
             self.headers = own
         if self.error is not None:
-            self.error = HTTPClientError(self.code, self.reason, self)
+            self.error: BaseException | None = HTTPClientError(self.code, self.reason, self)
         if not call.has_total_limit:
             # A program may read for as long as it likes; only the server must not be silent.
             call.lift_limit()

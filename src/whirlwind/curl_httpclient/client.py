@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 try:
     import pycurl
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _error:
     raise ModuleNotFoundError(
         "curl_httpclient needs pycurl: pip install 'whirlwind[curl]'", name="pycurl"
-    ) from error
+    ) from _error
 
 from whirlwind._public import claim
 from whirlwind.curl_httpclient import options

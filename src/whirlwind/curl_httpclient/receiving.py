@@ -42,7 +42,7 @@ class HeaderReceiver:
         io_loop: IOLoop,
         redirects: int,
     ) -> None:
-        self.headers = httputil.HTTPHeaders()
+        self.headers: httputil.HTTPHeaders = httputil.HTTPHeaders()
         self.trailers: list[tuple[str, str]] = []
         self.reason: str | None = None
         self.error: str | None = None

@@ -12,6 +12,8 @@ from whirlwind.iostream.tls_socket import socket_of
 from whirlwind.protocol.limits import STREAM_BYTES_PER_TURN, STREAM_CHUNK_SIZE
 
 if TYPE_CHECKING:
+    import socket
+
     from whirlwind.concurrent import Future
     from whirlwind.iostream.tls import SSLIOStream
 
@@ -50,7 +52,7 @@ class TransportStream(IOStream):
         transport.resume_reading()
 
     def close_fd(self) -> None:
-        self.socket = None  # type: ignore[assignment]
+        self.socket: socket.socket = None  # type: ignore[assignment]
 
     def get_fd_error(self) -> Exception | None:
         return self._feed.error

@@ -7,7 +7,7 @@ import os
 import socket
 import ssl
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from whirlwind._public import claim
 from whirlwind.concurrent import Future, create_future
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from whirlwind.iostream.tls import SSLIOStream
 
 _Self = TypeVar("_Self", bound="IOStream")
+_Socket: TypeAlias = socket.socket  # for where the attribute `socket` hides the module
 
 # Windows says EWOULDBLOCK where others say EINPROGRESS. On those the former, which is EAGAIN too,
 # means that nothing is under way: no free port, or a Unix socket's queue is full (connect(2)).
@@ -35,7 +36,7 @@ class IOStream(BaseIOStream):
     _short_means_done = True
 
     def __init__(self, socket: socket.socket, *args: Any, **kwargs: Any) -> None:
-        self.socket = socket
+        self.socket: _Socket = socket
         self.socket.setblocking(False)
         self._connect_future: Future[Any] | None = None
         # A subclass that reads in its own way is asked for everything.

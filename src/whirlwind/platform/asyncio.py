@@ -69,7 +69,7 @@ class BaseAsyncIOLoop(IOLoop):
         self._call_soon = asyncio_loop.call_soon
         self._runner = self._run_callback
         self._is_uvloop = type(asyncio_loop).__module__.partition(".")[0] == "uvloop"
-        self.selector_loop = asyncio_loop
+        self.selector_loop: asyncio.AbstractEventLoop = asyncio_loop
         if not _has_readers(asyncio_loop):
             self.selector_loop = AddThreadSelectorEventLoop(asyncio_loop)  # type: ignore[abstract]
 

@@ -9,7 +9,7 @@ import itertools
 _numbers = itertools.count(1)
 
 #: Number of the latest change.
-epoch = 0
+epoch: int = 0
 
 
 def note_change() -> None:

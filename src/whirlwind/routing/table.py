@@ -4,7 +4,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
 from types import NotImplementedType
-from typing import Final
+from typing import Any, Final
 
 from whirlwind.routing import changes
 from whirlwind.routing.matchers import AnyMatches, HostMatches, Matcher, PathMatches, unquoted
@@ -16,7 +16,7 @@ from whirlwind.routing.rules import Rule
 RuleMatch = tuple[Rule, tuple[bytes | None, ...] | None, dict[str, bytes | None] | None]
 
 #: The methods that a table speaks for; where one was replaced, it must not.
-PATH_MATCH: Final = PathMatches.match
+PATH_MATCH: Final[Callable[..., dict[str, Any] | None]] = PathMatches.match
 _ANY_MATCH: Final = AnyMatches.match
 _HOST_MATCH: Final = HostMatches.match
 

@@ -51,6 +51,8 @@ class ServerConnection(ClosingPeer):
 
     _detached: Any
     _successor: Any
+    forwarded: Any
+    write_size: int
     deadline: float
     write_deadline: float
     corked: bool

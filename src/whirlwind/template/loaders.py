@@ -34,7 +34,7 @@ class BaseLoader:
         self.namespace: dict[str, Any] = namespace or {}
         self.whitespace = whitespace
         self.templates: dict[str, Template] = {}
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
 
     def reset(self) -> None:
         """Forget the templates, so that they are made anew."""

@@ -3,7 +3,7 @@
 They are `unittest` cases, and so run under pytest and every other runner that knows those.
 """
 
-from whirlwind._public import claim, legacy_names
+from whirlwind._public import NameLookup, claim, legacy_names
 from whirlwind.testing.cases import AsyncTestCase, gen_test, get_async_test_timeout
 from whirlwind.testing.http import AsyncHTTPSTestCase, AsyncHTTPTestCase
 from whirlwind.testing.logs import ExpectLog
@@ -35,4 +35,4 @@ claim(
     setup_with_context_manager,
 )
 
-__getattr__ = legacy_names(__name__)
+__getattr__: NameLookup = legacy_names(__name__)

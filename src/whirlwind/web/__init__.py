@@ -1,6 +1,6 @@
 """The web framework: applications, request handlers, and what belongs to them."""
 
-from whirlwind._public import legacy_names
+from whirlwind._public import NameLookup, legacy_names
 from whirlwind.routing import URLSpec
 from whirlwind.web.application import Application
 from whirlwind.web.basic import ErrorHandler, FallbackHandler
@@ -58,4 +58,4 @@ __all__ = [
     "url",
 ]
 
-__getattr__ = legacy_names(__name__)
+__getattr__: NameLookup = legacy_names(__name__)

@@ -80,7 +80,7 @@ class Application(ApplicationStorage, ReversibleRouter):
         **settings: Any,
     ) -> None:
         if transforms is None:
-            self.transforms = []
+            self.transforms: list[Callable[[HTTPServerRequest], Any]] = []
             compress = settings.get("compress_response") or settings.get("gzip")
             if compress:
                 self.transforms.append(compression_for(compress))

@@ -10,6 +10,7 @@ from whirlwind.escape import linkify
 if TYPE_CHECKING:
     from whirlwind.httputil import HTTPServerRequest
     from whirlwind.locale import Locale
+    from whirlwind.util import ObjectDict
     from whirlwind.web.handler import RequestHandler
 
 
@@ -31,7 +32,7 @@ class UIModule:
     def __init__(self, handler: "RequestHandler") -> None:
         self.handler = handler
         self.request: HTTPServerRequest = handler.request
-        self.ui = handler.ui
+        self.ui: ObjectDict = handler.ui
         self.locale: Locale = handler.locale
 
     @property
@@ -165,7 +166,7 @@ class UIModuleNamespace:
     __slots__ = ("handler", "ui_modules")
 
     def __init__(self, handler: "RequestHandler", ui_modules: dict[str, type[UIModule]]) -> None:
-        self.handler = handler
+        self.handler: RequestHandler = handler
         self.ui_modules: dict[str, type[UIModule]] = ui_modules
 
     def __getitem__(self, name: str) -> Any:

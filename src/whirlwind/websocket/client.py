@@ -352,6 +352,8 @@ class WebSocketClientConnection:
 class Opening(Call):
     """The HTTP side of a client's handshake."""
 
+    connection: ClientConnection | None
+
     def __init__(
         self, client: WebSocketClientConnection, engine: Engine, request: HTTPRequest, hub: Hub
     ) -> None:

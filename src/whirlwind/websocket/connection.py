@@ -47,6 +47,8 @@ class WebSocketConnection(FrameSender):
     """Frames in and out, the closing handshake, pings, and back-pressure."""
 
     handler: Any
+    deflater: Any
+    queue: Any
     parser: FrameParser
     close_code: int | None
     close_reason: str | None

@@ -4,7 +4,7 @@ import abc
 import asyncio
 import functools
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -328,7 +328,7 @@ def choose_subprotocol(handler: "WebSocketHandler") -> str | None:
 
 
 #: Logs each message once: for what is wrong with settings that every connection looks at.
-de_dupe_gen_log = functools.cache(gen_log.log)
+de_dupe_gen_log: Callable[..., None] = functools.cache(gen_log.log)
 
 
 def decline(handler: "WebSocketHandler", status: int, message: str) -> bool:

@@ -8,7 +8,7 @@ opened by itself without following links, so that nobody can put another file th
 import functools
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from whirlwind.protocol.limits import MAX_REAL_DIRECTORIES
@@ -78,7 +78,7 @@ def absolute(path: str | os.PathLike[str]) -> str:
     return _normalised(path) if is_absolute(path) else os.path.abspath(path)
 
 
-is_absolute = functools.lru_cache(maxsize=256)(os.path.isabs)
+is_absolute: Callable[[str], bool] = functools.lru_cache(maxsize=256)(os.path.isabs)
 _normalised = functools.lru_cache(maxsize=256)(os.path.abspath)
 
 

@@ -40,7 +40,7 @@ AT_REST = 2.5
 _monotonic: Final = time.monotonic
 _wall_clock: Final = time.time
 #: An HTTP date; most answers of one second carry the same.
-http_second = functools.lru_cache(maxsize=64)(format_timestamp)
+http_second: Callable[[int], str] = functools.lru_cache(maxsize=64)(format_timestamp)
 
 
 class Place:
