@@ -155,6 +155,20 @@ async def test_iteration(server: ServerThread) -> None:
         assert await read(connection) is None  # and again
 
 
+async def test_leaving_with_messages_unread(
+    server: ServerThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server's close frame is not kept waiting by messages that nobody will read."""
+    monkeypatch.setattr(limits, "CLOSE_TIMEOUT", 3600.0)
+    async with await websocket_connect(url(server)) as connection:
+        connection.write_message("burst")
+        assert await anext(aiter(connection)) == "0"
+        await asyncio.sleep(0.05)  # the others wait by now
+    assert (connection.close_code, connection.close_reason) == (1000, "that was all")
+    assert await read(connection) is None
+    assert connection.read_queue.empty()
+
+
 async def test_everything_sent_before_the_end_can_be_read(server: ServerThread) -> None:
     connection = await websocket_connect(url(server))
     connection.write_message("burst")

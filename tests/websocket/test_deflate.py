@@ -32,6 +32,10 @@ def test_parsing() -> None:
         ("foo", [("a", None), ("b", "2"), ("c", "x")]),
         ("bar", []),
     ]
+    # Empty members of a list do not count (RFC 9110 section 5.6.1.2).
+    for value in ("a,b", "a,", ",a", " ,, a ,\t, b, "):
+        names = [name for name, _ in parse(value)]
+        assert names == [name for name in ("a", "b") if name in value]
 
 
 @pytest.mark.parametrize(
@@ -39,8 +43,8 @@ def test_parsing() -> None:
     [
         "",
         ",",
-        "a,",
-        ",a",
+        " , ,",
+        "a, ;",
         "a;",
         "a; ",
         "a;b=",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,7 +17,7 @@ from whirlwind.fanout import WhenFull
 from whirlwind.protocol import deflate, limits
 from whirlwind.websocket import WebSocketClosedError
 
-from .frames import BINARY, PING, PONG, TEXT, close, frame
+from .frames import BINARY, CLOSE, PING, PONG, TEXT, Frame, close, frame
 from .peer import Peer, wait_for
 
 BLOCK = b"x" * 65536
@@ -145,6 +147,73 @@ def test_a_write_that_waits_fails_with_the_connection(
     assert isinstance(writing.exception(10), WebSocketClosedError)
 
 
+def test_one_write_that_is_given_up_leaves_the_others(
+    server: ServerThread, slow: tuple[Peer, Any]
+) -> None:
+    peer, handler = slow
+    block(server, handler)
+    writes = server.call(lambda: [handler.write_message("more") for _ in range(3)])
+
+    async def wait(write: Any) -> None:
+        await write
+
+    waiting = [asyncio.run_coroutine_threadsafe(wait(write), server.loop) for write in writes[:2]]
+    server.turn()
+    waiting[0].cancel()
+    server.turn()
+    assert not waiting[1].done()
+    assert not writes[2].done()
+    while not waiting[1].done():
+        assert peer.read() is not None
+    assert waiting[1].result(5) is None
+    server.turn()
+    assert [write.cancelled() for write in writes] == [True, False, False]
+    # The third was held, and nobody has waited for it yet.
+    assert asyncio.run_coroutine_threadsafe(wait(writes[2]), server.loop).result(5) is None
+
+
+def test_a_write_that_waits_keeps_its_task(server: ServerThread, slow: tuple[Peer, Any]) -> None:
+    """A program need not hold a task that waits for a write."""
+    peer, handler = slow
+    block(server, handler)
+    done: list[str] = []
+
+    async def write() -> None:
+        await handler.write_message("more")
+        done.append("done")
+
+    def begin() -> None:
+        server.loop.create_task(write())
+
+    server.call(begin)
+    server.turn()
+    server.call(gc.collect)
+    while not done:
+        assert peer.read() is not None
+
+
+def test_writes_that_nobody_waits_for_leave_nothing(
+    server: ServerThread, slow: tuple[Peer, Any]
+) -> None:
+    """A peer that reads nothing costs the bytes that wait for it, not an object for each write."""
+    _, handler = slow
+    block(server, handler)
+
+    def write_many() -> int:
+        gc.collect()
+        before = len(gc.get_objects())
+        pending = [weakref.ref(handler.write_message(b"x", binary=True)) for _ in range(1000)]
+        assert not any(one() for one in pending)
+        del pending
+        return len(gc.get_objects()) - before
+
+    # The transport has some objects for each of its writes.
+    assert server.call(write_many) < 4000
+    handler.ws_connection.corked = True
+    assert server.call(write_many) < 100
+    handler.ws_connection.corked = False
+
+
 def test_nobody_has_to_await_a_write(
     server: ServerThread, slow: tuple[Peer, Any], logs: Logs, seen: list[Any]
 ) -> None:
@@ -180,6 +249,26 @@ def test_an_echo_server_does_not_grow_without_bound(server: ServerThread, seen: 
         assert len(drain(peer, before * 1048576)) == before
         peer.send_raw(message[sent % len(message) :] if sent % len(message) else message)
         assert len(drain(peer, 1048576)) == 1
+
+
+@pytest.mark.parametrize("size", [50000, 1048576])
+def test_a_peer_that_sends_one_message_at_a_time_and_reads_nothing(
+    server: ServerThread, seen: list[Any], size: int
+) -> None:
+    """It is not read from, either, though nothing of a next message is ever here."""
+    message = frame(BINARY, b"\0" * size, key=b"\0\0\0\0")
+    with Peer(server, receive_buffer=4096) as peer:
+        peer.connection.sock.settimeout(0.5)
+        for _ in range(100 * 1048576 // size):
+            try:
+                peer.connection.sock.sendall(message)
+            except TimeoutError:
+                break
+            server.turn()
+        else:
+            pytest.fail("the server reads for ever")
+        unsent = server.call(lambda: fanout.unsent(seen[0]))
+        assert unsent < limits.MAX_UNSENT_BYTES + 4 * 1048576
 
 
 def test_messages_wait_in_the_kernel_while_a_handler_is_busy(
@@ -236,6 +325,52 @@ def test_the_newest_of_many_pings_is_answered(
         pass
     assert one is not None
     assert one.payload == b"again"
+
+
+def test_a_slow_peer_gets_all_that_was_sent_before_the_close_frame(
+    server: ServerThread, slow: tuple[Peer, Any]
+) -> None:
+    """The time for the closing handshake begins anew for as long as the peer reads."""
+    peer, handler = slow
+    blocks = 400
+    connection = handler.ws_connection
+
+    def write_and_close() -> None:
+        for _ in range(blocks):
+            handler.write_message(BLOCK, binary=True)
+        handler.close(1000, "that was all")
+
+    def time_passes() -> int:
+        connection.expire(connection.hub.now() + limits.CLOSE_TIMEOUT + 1)
+        return int(fanout.unsent(connection))
+
+    server.call(write_and_close)
+    left = server.call(lambda: fanout.unsent(connection))
+    for _ in range(3):
+        drain(peer, 60 * len(BLOCK))
+        wait_for(lambda before=left: server.call(lambda: fanout.unsent(connection)) < before)
+        left = server.call(time_passes)
+        assert left > 0
+    drain(peer, (blocks - 180) * len(BLOCK))
+    assert peer.read() == Frame(CLOSE, b"\x03\xe8that was all")
+
+
+def test_a_peer_that_stops_reading_is_not_waited_for(
+    server: ServerThread, slow: tuple[Peer, Any]
+) -> None:
+    _, handler = slow
+    connection = handler.ws_connection
+
+    def write_and_close() -> None:
+        for _ in range(400):
+            handler.write_message(BLOCK, binary=True)
+        handler.close()
+
+    server.call(write_and_close)
+    for _ in range(50):  # the first turns only fill the kernel's buffers
+        server.call(lambda: connection.expire(connection.hub.now() + limits.CLOSE_TIMEOUT + 1))
+        server.turn()
+    assert connection.closed
 
 
 def test_a_peer_that_reads_nothing_is_given_up(

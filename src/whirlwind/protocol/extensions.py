@@ -19,6 +19,7 @@ _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _ITEM = re.compile(
     rf'[ \t]*({_TOKEN})((?:[ \t]*;[ \t]*{_TOKEN}(?:[ \t]*=[ \t]*(?:{_TOKEN}|"{_TOKEN}"))?)*)[ \t]*'
 )
+_EMPTY = re.compile(r"[ \t]*(?:,[ \t]*)*")  # a list may have empty members (RFC 9110 section 5.6.1)
 _PARAMETER = re.compile(rf'({_TOKEN})(?:[ \t]*=[ \t]*"?({_TOKEN})"?)?')
 _BITS = re.compile(r"[89]|1[0-5]")
 #: Extensions in one field: the most that are looked at.
@@ -98,19 +99,24 @@ def parse_extensions(value: str) -> list[_Extension]:
     :raises ProtocolError: 400, it is none.
     """
     found: list[_Extension] = []
-    pos = 0
+    pos = _after_empty(value, 0)
     while True:
         item = _ITEM.match(value, pos)
         if item is None or len(found) == _MAX_EXTENSIONS:
             raise ProtocolError(400, "malformed Sec-WebSocket-Extensions")
         parameters = [(one[1].lower(), one[2]) for one in _PARAMETER.finditer(item[2])]
         found.append((item[1].lower(), parameters))
-        pos = item.end()
+        end = item.end()
+        pos = _after_empty(value, end)
         if pos == len(value):
             return found
-        if value[pos] != ",":
+        if value[end] != ",":
             raise ProtocolError(400, "malformed Sec-WebSocket-Extensions")
-        pos += 1
+
+
+def _after_empty(value: str, pos: int) -> int:
+    found = _EMPTY.match(value, pos)
+    return pos if found is None else found.end()
 
 
 def accept(value: str, options: Options) -> tuple[Agreement, str] | None:

@@ -20,7 +20,7 @@ cdef class Outlet:
     cdef list _rest
     cdef Py_ssize_t _out_size
     cdef bint _blocked
-    cdef object _waiter
+    cdef object _waiters
     cdef int _unyielding
 
     cpdef object send(self, bytes data)

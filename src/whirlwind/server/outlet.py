@@ -8,6 +8,7 @@ from typing import Any, Final
 from whirlwind.concurrent import future_set_result_unless_cancelled
 from whirlwind.iostream import StreamClosedError
 from whirlwind.protocol import limits
+from whirlwind.server.waiters import WriteWaiters
 
 _MAX_CORKED: Final = limits.MAX_CORKED_BYTES
 #: asyncio's own ``writelines`` did not tell its protocol to pause in 3.12 and 3.13 before these.
@@ -54,7 +55,7 @@ class Outlet:
         self._out_size = 0
         self._blocked = False
         self._unyielding = 0
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiters: WriteWaiters | None = None
 
     def send(self, data: bytes) -> None:
         """Send bytes, or keep them until the read event is over."""
@@ -139,12 +140,9 @@ class Outlet:
             pause = self.loop.create_future()
             self.loop.call_soon(future_set_result_unless_cancelled, pause, None)
             return pause
-        if self._waiter is None:
-            self._waiter = self.loop.create_future()
-            self._waiter.add_done_callback(_retrieved)
-        shielded = asyncio.shield(self._waiter)
-        shielded.add_done_callback(_retrieved)
-        return shielded
+        if self._waiters is None:
+            self._waiters = WriteWaiters(self.loop)
+        return self._waiters.add()
 
     def is_gone(self) -> bool:
         """Whether nothing that is written can reach the peer any more."""
@@ -161,19 +159,19 @@ class Outlet:
     def unblock(self) -> None:
         """The transport has room again."""
         self._blocked = False
-        waiter = self._waiter
-        self._waiter = None
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        waiters = self._waiters
+        if waiters is not None:
+            self._waiters = None
+            waiters.succeed()
 
     def fail(self, error: BaseException | None) -> None:
         """Nothing can be sent any more; who waits learns why."""
         self.closed = True
         self._drop()
-        waiter = self._waiter
-        self._waiter = None
-        if waiter is not None and not waiter.done():
-            waiter.set_exception(self.gone_error(error))
+        waiters = self._waiters
+        if waiters is not None:
+            self._waiters = None
+            waiters.fail(self.gone_error(error))
 
     def failed(self) -> Awaitable[None]:
         """The answer to who writes to a connection that is gone."""
@@ -205,9 +203,3 @@ class Outlet:
         """Close at once and drop what was not sent."""
         if self.transport is not None:
             self.transport.abort()
-
-
-def _retrieved(future: "asyncio.Future[None]") -> None:
-    """Mark the exception as seen: nobody may be waiting for the write that failed."""
-    if not future.cancelled():
-        future.exception()

@@ -238,6 +238,8 @@ class WebSocketClientConnection:
     ) -> None:
         protocol = self.protocol
         self.close()
+        # Else what nobody reads would keep the server's close frame waiting.
+        self.read_queue.stop()
         if isinstance(protocol, WebSocketProtocol13):
             await protocol.wait_closed()
 

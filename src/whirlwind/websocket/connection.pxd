@@ -35,6 +35,7 @@ cdef class WebSocketConnection(FrameSender):
     cdef bint _resume_due
     cdef long long _dropped
     cdef long long _unsent
+    cdef long long _untaken
     cdef double _close_by
     cdef double _next_ping
     cdef double _pong_by
@@ -47,6 +48,7 @@ cdef class WebSocketConnection(FrameSender):
     cpdef object _advance(self)
     @cython.locals(parser=FrameParser, event=int, count=int)
     cdef object _handle_events(self)
+    cdef bint _overflows(self) except -1
     cdef object _deliver(self, object message)
     cdef object _control(self, int event)
     cdef object _pong(self, bytes data)
@@ -56,6 +58,7 @@ cdef class WebSocketConnection(FrameSender):
     cdef object _break_off(self, int code, str reason)
     cdef object _receive_close(self)
     cdef object _end(self)
+    cdef object _end_within(self, double seconds)
     cdef object _finish(self)
     cpdef object set_deadline(self)
     cpdef object close(self, object code=*, object reason=*)

@@ -70,6 +70,7 @@ class WebSocketConnection(FrameSender):
     _resume_due: bool
     _dropped: int
     _unsent: int
+    _untaken: int
     _close_by: float
     _next_ping: float
     _pong_by: float
@@ -272,17 +273,23 @@ class WebSocketConnection(FrameSender):
                 return
             else:
                 self._control(event)
-            if self._waiting is not None or not parser.buffered():
+            if self._waiting is not None:
+                break
+            if self._blocked and self._overflows():
+                self._pause_reading()
+                return  # until resume_writing()
+            if not parser.buffered():
                 break
             count += 1
             if count >= _MAX_MESSAGES:
                 self._resume_soon()
                 return
-            if self._blocked and self.transport.get_write_buffer_size() > _MAX_UNSENT:
-                self._pause_reading()
-                return  # until resume_writing()
         if self._eof and not self._ended and self._waiting is None:
             self._end()
+
+    def _overflows(self) -> bool:
+        """Whether so much waits for the peer that nothing more is to be read from it."""
+        return not self.closed and self.unsent() > _MAX_UNSENT
 
     def _deliver(self, message: Any) -> None:
         try:
@@ -375,7 +382,7 @@ class WebSocketConnection(FrameSender):
         if self._waiting is None and not self._resume_due:
             if self.closed:
                 self._finish()
-            else:
+            elif not self._blocked or not self._overflows():
                 self._resume_reading()
 
     def _handler_failed(self, error: BaseException) -> None:
@@ -418,8 +425,7 @@ class WebSocketConnection(FrameSender):
             self.send_close(frames.close_payload(self.close_code, None))
         if self.masks:
             # Section 7.1.1: the server closes the connection first.
-            self._close_by = self.hub.now() + limits.CLOSE_TIMEOUT
-            self.set_deadline()
+            self._end_within(limits.CLOSE_TIMEOUT)
         else:
             self._end()
 
@@ -433,8 +439,7 @@ class WebSocketConnection(FrameSender):
         if self.close_sent or self.is_gone():
             return
         self.send_close(frames.close_payload(code, reason))
-        self._close_by = self.hub.now() + limits.CLOSE_TIMEOUT
-        self.set_deadline()
+        self._end_within(limits.CLOSE_TIMEOUT)
 
     def _end(self) -> None:
         """Send what is left, then close; what the peer still sends is read and dropped.
@@ -457,10 +462,15 @@ class WebSocketConnection(FrameSender):
             or self.transport.is_closing()
         ):
             self.transport.close()
-            self._close_by = self.hub.now() + limits.CLOSE_TIMEOUT
+            self._end_within(limits.CLOSE_TIMEOUT)
         elif self.end_sending():
-            self._close_by = self.hub.now() + limits.LINGER_TIMEOUT
+            self._end_within(limits.LINGER_TIMEOUT)
             self._resume_reading()
+
+    def _end_within(self, seconds: float) -> None:
+        """Give the peer some time, and more for as long as it takes what was sent to it."""
+        self._close_by = self.hub.now() + seconds
+        self._untaken = self.unsent()
         self.set_deadline()
 
     def begin_drain(self) -> None:
@@ -540,8 +550,12 @@ class WebSocketConnection(FrameSender):
         if not self.deadline or now < self.deadline:
             return
         if self._close_by:
-            self.deadline = 0.0
-            self.abort()
+            left = self.unsent()
+            if 0 < left < self._untaken:
+                self._end_within(limits.CLOSE_TIMEOUT)
+            else:
+                self.deadline = 0.0
+                self.abort()
             return
         if self._pong_by and now >= self._pong_by:
             self._pong_by = self._next_ping = 0.0
@@ -609,6 +623,7 @@ start_values(
     _close_callbacks=None,
     _dropped=0,
     _unsent=0,
+    _untaken=0,
     _close_by=0.0,
     _next_ping=0.0,
     _pong_by=0.0,

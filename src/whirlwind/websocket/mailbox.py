@@ -13,12 +13,15 @@ class Mailbox:
         self._readers: list[asyncio.Future[Any]] = []
         self._room: asyncio.Future[None] | None = None
         self._closed = False
+        self._stopped = False
 
     def put(self, message: Any) -> "asyncio.Future[None] | None":
         """Give a message to who reads, or keep it.
 
         :returns: None, or a future that is done when there is room again.
         """
+        if self._stopped:
+            return None
         readers = self._readers
         while readers:
             reader = readers.pop(0)
@@ -54,6 +57,15 @@ class Mailbox:
         for reader in readers:
             if not reader.done():
                 reader.set_result(None)
+
+    def stop(self) -> None:
+        """Nobody will read any more: keep nothing, and let nobody wait for room."""
+        self._stopped = True
+        self._items.clear()
+        room, self._room = self._room, None
+        if room is not None:
+            room.set_result(None)
+        self.close()
 
     def qsize(self) -> int:
         """How many messages wait."""
