@@ -168,6 +168,15 @@ class TestBody:
     def test_multipart(self, kind: str) -> None:
         assert self.parse(kind, body(NAME + b"\r\n\r\nv"))[0] == {"a": [b"v"]}
 
+    @pytest.mark.parametrize(
+        "more", ["; boundary=other", ";BOUNDARY=1234", "; x=y ; boundary =1234", "; boundary*=x"]
+    )
+    def test_several_boundaries(self, more: str) -> None:
+        """A filter that took the other one would have looked at another form."""
+        kind = "multipart/form-data; boundary=1234" + more
+        with pytest.raises(HTTPInputError, match="more than one multipart boundary"):
+            httputil.parse_body_arguments(kind, body(NAME + b"\r\n\r\nv"), {}, {})
+
     @pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary="])
     def test_no_boundary(self, kind: str) -> None:
         with pytest.raises(HTTPInputError, match="multipart boundary not found"):

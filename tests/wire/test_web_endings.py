@@ -112,3 +112,95 @@ def test_an_address_that_was_taken_away(serve, logs):
             self.write(self._request_summary())
 
     assert serve(Hides).request().body == b"GET / (None)"
+
+
+class BadStatus(web.RequestHandler):
+    def get(self):
+        raise web.HTTPError(0)
+
+
+class BrokenSendError(web.RequestHandler):
+    def get(self):
+        raise KeyError("first")
+
+    def send_error(self, *args, **kwargs):
+        raise KeyError("second")
+
+
+class BrokenDefaults(web.RequestHandler):
+    def initialize(self):
+        self.is_broken = False
+
+    def set_default_headers(self):
+        if getattr(self, "is_broken", False):
+            raise KeyError("second")
+
+    def get(self):
+        self.is_broken = True
+        raise KeyError("first")
+
+
+class BrokenFinish(web.RequestHandler):
+    def get(self):
+        raise KeyError("first")
+
+    def finish(self, chunk=None):
+        raise KeyError("second")
+
+
+class BrokenToTheEnd(BrokenSendError):
+    def on_finish(self):
+        raise KeyError("third")
+
+
+@pytest.mark.parametrize(
+    "handler", [BadStatus, BrokenSendError, BrokenDefaults, BrokenFinish, BrokenToTheEnd]
+)
+def test_an_error_in_what_answers_errors(serve, logs, handler):
+    """The client does not wait for an answer that nobody is going to give any more."""
+    with serve(handler).connect() as connection:
+        for _ in range(2):
+            answer = connection.request("/")
+            assert (answer.status, answer.reason, answer.body) == (
+                *(500, "Internal Server Error"),
+                b"",
+            )
+    assert logs.lines("application").count("Exception in exception handler") == 2
+    assert [line.split(" ")[:3] for line in logs.lines("access")] == [["500", "GET", "/"]] * 2
+
+
+def test_an_error_in_what_answers_errors_of_a_begun_answer(serve, logs):
+    class Begun(BrokenSendError):
+        async def get(self):
+            self.write("begun")
+            await self.flush()
+            raise KeyError("first")
+
+    with serve(Begun).connect() as connection:
+        connection.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        head, _, body = connection.reader.rest().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert body == b"5\r\nbegun\r\n"
+
+
+@pytest.mark.parametrize("status", [0, 99, 1000, -404, 2**70])
+def test_a_status_has_three_digits(serve, status):
+    """RFC 9112 section 4: what a client would read of any other answer is anybody's guess."""
+
+    class Sets(web.RequestHandler):
+        def get(self):
+            try:
+                self.set_status(status)
+            except ValueError as error:
+                self.write(str(error))
+
+    answer = serve(Sets).request()
+    assert (answer.status, answer.body) == (200, b"a status has three digits: %d" % status)
+
+
+def test_a_reason_that_says_nothing(serve):
+    class Sets(web.RequestHandler):
+        def get(self):
+            self.set_status(404, "")
+
+    assert serve(Sets).request().reason == "Unknown"

@@ -1,6 +1,7 @@
 """Form bodies: ``application/x-www-form-urlencoded`` and ``multipart/form-data``."""
 
 import dataclasses
+import re
 from collections.abc import Iterator
 from typing import Any, AnyStr, Final
 
@@ -15,6 +16,7 @@ from whirlwind.util import ObjectDict
 
 _URLENCODED: Final = "application/x-www-form-urlencoded"
 _MULTIPART: Final = "multipart/form-data"
+_BOUNDARY: Final = re.compile(r";[ \t]*boundary\*?[ \t]*=", re.IGNORECASE)
 
 
 class HTTPFile(ObjectDict):
@@ -191,10 +193,13 @@ def boundary_of(content_type: str) -> bytes | None:
     """The boundary that a Content-Type of ``multipart/form-data`` names.
 
     :returns: bytes; None for another type.
-    :raises ProtocolError: it names none.
+    :raises ProtocolError: it names none, or several.
     """
     if media_type(content_type) != _MULTIPART:
         return None
+    if len(_BOUNDARY.findall(content_type)) > 1:
+        # Who filters requests in front of this server may have read the body by the other one.
+        raise ProtocolError(400, "Invalid multipart/form-data: more than one multipart boundary")
     boundary = _parse_header(content_type)[1].get("boundary")
     if not boundary:
         raise ProtocolError(400, "Invalid multipart/form-data: multipart boundary not found")

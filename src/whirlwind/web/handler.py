@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 #: Final statuses whose responses have no body (RFC 9110 sections 15.3.5 and 15.4.5).
 _WITHOUT_BODY = (204, 304)
 
+_BROKEN = ResponseStartLine("HTTP/1.1", 500, "Internal Server Error")
 _EARLY_HINTS = ResponseStartLine("HTTP/1.1", 103, "Early Hints")
 
 
@@ -313,8 +314,25 @@ class RequestHandler(RenderingMixin, LanguagesMixin, Responding, XsrfMixin, Sign
             self._ww_exchange.cut()
         self._break_cycles()
 
-    def _ww_log_broken_handling(self) -> None:
+    def _ww_end_broken_handling(self) -> None:
+        """Handling an error has failed as well: the client gets its answer without our hooks."""
         app_log.error("Exception in exception handler", exc_info=True)
+        if self._finished:
+            return
+        if self._headers_written:
+            self._ww_abandon()
+            return
+        self._headers_written = self._finished = True
+        self._status_code = 500
+        connection: Any = self.request.connection
+        connection.write_headers(_BROKEN, HTTPHeaders({"Content-Length": "0"}))
+        connection.finish()
+        try:
+            self._log()
+            self.on_finish()
+        except Exception:
+            app_log.error("Uncaught exception in on_finish", exc_info=True)
+        self._break_cycles()
 
     # --- logging --------------------------------------------------------------------------------
 

@@ -47,6 +47,7 @@ class Responding(ResponseBase):
         :arg status_code: such as 404.
         :arg reason: the phrase; by default the standard one. A phrase that could break out of its
             place on the wire or in an error page is replaced by ``Unknown`` (Tornado 6.5.3).
+        :raises ValueError: a status of fewer or more than three digits.
         """
         self._ww_set_status(status_code, reason)
 

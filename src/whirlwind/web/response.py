@@ -209,12 +209,16 @@ class ResponseBase:
     # --- body -----------------------------------------------------------------------------------
 
     def _ww_set_status(self, status_code: int, reason: str | None) -> None:
-        self._status_code = int(status_code)
+        status_code = int(status_code)
+        if status_code < 100 or status_code > 999:
+            # RFC 9112 section 4: three digits; no client could read what follows others.
+            raise ValueError(f"a status has three digits: {status_code}")
+        self._status_code = status_code
         if reason is None:
-            self._reason = reason_phrase(self._status_code)
+            self._reason = reason_phrase(status_code)
         else:
             reason = str(reason)
-            self._reason = "Unknown" if _BAD_REASON.search(reason) else reason
+            self._reason = "Unknown" if not reason or _BAD_REASON.search(reason) else reason
 
     def _ww_set_header(self, name: str, value: Any) -> None:
         text = value if type(value) is str else _header_text(value)
@@ -332,7 +336,7 @@ class ResponseBase:
         try:
             self._handle_request_exception(error)
         except Exception:
-            self._ww_log_broken_handling()
+            self._ww_end_broken_handling()
         finally:
             self._ww_mark_prepared()
             if self._prepared_future is not None:
