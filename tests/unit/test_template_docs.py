@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from whirlwind import web
+from whirlwind import locale, web
 from whirlwind.httputil import HTTPServerRequest
 from whirlwind.protocol.limits import MAX_TEMPLATE_NESTING
 from whirlwind.template import DictLoader, Template, filter_whitespace
@@ -79,3 +79,17 @@ def test_messages() -> None:
     code = DictLoader(files).load("page.html").code
     (line,) = re.findall(r"      _tt_1 = (.*?)\n", TEXT)
     assert line in code
+
+
+def test_languages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_translations", "_supported_locales", "_use_gettext"):
+        monkeypatch.setattr(locale, name, getattr(locale, name))
+    monkeypatch.setattr(locale.Locale, "_cache", {})
+    (rows,) = re.findall(r'\n\n((?:    ".*\n)+)', TEXT)
+    (tmp_path / "de.csv").write_text(rows.replace("    ", ""), encoding="utf-8")
+    (source,) = re.findall(r"<p>({{ _\(.*?}})</p>", TEXT)
+    locale.load_translations(str(tmp_path))
+    translate = locale.get("de").translate
+    pages = [Template(source).generate(_=translate, count=count) for count in (1, 2)]
+    assert pages == [b"Eine Nachricht", b"2 Nachrichten"]
+    assert translate("Welcome") == "Willkommen"

@@ -9,6 +9,7 @@ import pytest
 from whirlwind.errorpage import frames
 from whirlwind.errorpage.forms import preferred_form
 from whirlwind.errorpage.frames import problems
+from whirlwind.template import ParseError, Template
 
 from .server import web
 
@@ -109,6 +110,13 @@ def test_a_body_that_cannot_be_read(client):
     answer = client.request("/", "POST", b"x", fields)
     assert answer.status == 400
     assert answer.get("Content-Type") == "text/html; charset=UTF-8"
+
+
+def test_a_template_that_is_no_python():
+    with pytest.raises(ParseError) as caught:
+        Template("\n{{ 1 + }}", name="item.html")
+    (problem,) = problems(caught.value)
+    assert problem.message == "invalid syntax in '1 +' at item.html:2"
 
 
 def test_deep_recursion_is_cut():

@@ -37,6 +37,19 @@ def test_s39_gzip_for_those_who_accept_it(serve):
     assert plain.get("Vary") == "Accept-Encoding"
 
 
+def test_s39_the_level_is_six(serve):
+    data = b"".join(b"%d %x\n" % (n, n * n) for n in range(3000))
+
+    class Numbers(web.RequestHandler):
+        def get(self):
+            self.write(data)
+
+    sizes = {level: len(zlib.compress(data, level, 31)) for level in (1, 6, 9)}
+    assert len(set(sizes.values())) == 3
+    answer = serve(Numbers, {"compress_response": True}).request(fields={"Accept-Encoding": "gzip"})
+    assert len(answer.body) == sizes[6]
+
+
 @pytest.mark.parametrize("size", [1023, 1024])
 def test_s38_short_answers_stay(serve, size):
     class Short(web.RequestHandler):

@@ -176,7 +176,7 @@ class TestWhereTemplatesAre:
         path = self.write(tmp_path, page="  {{ x }}  {% include part.html %}", part="part")
         assert serve(Page, {"template_path": path}).request().body == b" &lt;x&gt; part"
 
-    def test_settings_for_the_loader(self, serve, tmp_path):
+    def test_s33_settings_for_the_loader(self, serve, tmp_path):
         path = self.write(tmp_path, page="a \n b{{ x }}")
         settings = {"template_path": path, "autoescape": None, "template_whitespace": "oneline"}
         assert serve(Page, settings).request().body == b"a b<x>"

@@ -90,8 +90,11 @@ def _problem(error: BaseException, link: str) -> Problem:
     name = kind.__qualname__
     if kind.__module__ not in ("builtins", "__main__"):
         name = f"{kind.__module__}.{name}"
-    text = "".join(traceback.format_exception_only(kind, error)).strip()
-    _, _, message = text.partition(": ")
+    if isinstance(error, SyntaxError):
+        message = str(error)  # with the file and the line, such as those of a template
+    else:
+        text = "".join(traceback.format_exception_only(kind, error)).strip()
+        _, _, message = text.partition(": ")
     return Problem(name, message, link, [_frame(trace) for trace in frames], omitted)
 
 
