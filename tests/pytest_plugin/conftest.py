@@ -76,9 +76,13 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("PYTHONPATH", str(SOURCE.parent))
 
     def run(
-        source: str, *arguments: str, ini: str = "", app: bool = True, alone: bool = False
+        source: str,
+        *arguments: str,
+        ini: str = "",
+        conftest: str = "from application import app",
+        alone: bool = False,
     ) -> pytest.RunResult:
-        pytester.makeconftest("from application import app" if app else "")
+        pytester.makeconftest(conftest)
         pytester.makepyfile(application=APPLICATION)
         pytester.makepyfile(test_it=source)
         plugins = [] if _is_installed() else ["-p", PLUGIN]

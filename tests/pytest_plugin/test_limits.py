@@ -74,7 +74,7 @@ def test_fixtures_have_the_limit_too(run: Run) -> None:
     )
 
 
-def test_what_a_cancelled_test_does(run: Run) -> None:
+def test_what_a_test_does_that_does_not_end(run: Run) -> None:
     result = run(
         """
         import asyncio
@@ -103,18 +103,24 @@ def test_what_a_cancelled_test_does(run: Run) -> None:
                 except asyncio.CancelledError:
                     pass
 
+        async def test_stops():
+            asyncio.get_running_loop().stop()
+            await asyncio.Event().wait()
+
         async def test_afterwards():
             await asyncio.sleep(0)
         """,
         ini="whirlwind_timeout = 0.1",
     )
-    result.assert_outcomes(failed=3, passed=1)
+    result.assert_outcomes(failed=4, passed=1)
     result.stdout.fnmatch_lines(
         [
             "When it was cancelled, it raised:",
             "ValueError: while it cleaned up",
             "test_returns took longer than 0.1 s.*",
             "It was cancelled, and went on for 0.1 s more.",
+            "Something stopped the event loop while test_stops waited here:",
+            "    await asyncio.Event().wait()",
         ]
     )
 
@@ -123,7 +129,7 @@ def test_what_a_cancelled_test_does(run: Run) -> None:
     ("arguments", "ini", "variable"),
     [
         (["--whirlwind-timeout=0.25"], "whirlwind_timeout = 60", None),
-        ([], "whirlwind_timeout = 0.25", None),
+        ([], "whirlwind_timeout = 0.25", "60"),
         ([], "", "0.25"),
     ],
 )

@@ -231,7 +231,7 @@ def test_the_server_of_a_module(run: Run) -> None:
 
 
 def test_without_an_application(run: Run) -> None:
-    result = run("async def test_it(whirlwind_client): pass", app=False)
+    result = run("async def test_it(whirlwind_client): pass", conftest="")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(
         ["*# app is a fixture that you define*", "E       fixture 'app' not found"]

@@ -76,10 +76,21 @@ def test_auto_mode(run: Run) -> None:
     result.assert_outcomes(passed=5)
 
 
-def test_two_plugins_in_auto_mode_are_refused(run: Run) -> None:
-    result = run("", ini="whirlwind_mode = auto\nasyncio_mode = auto")
+@pytest.mark.parametrize(
+    ("ini", "message"),
+    [
+        (
+            "whirlwind_mode = auto\nasyncio_mode = auto",
+            "*whirlwind_mode = auto and asyncio_mode = auto: each would*",
+        ),
+        ("whirlwind_loop = trio", "*whirlwind_loop is one of auto, asyncio, uvloop, not 'trio'"),
+        ("whirlwind_timeout = long", "*whirlwind_timeout is a number, not 'long'"),
+    ],
+)
+def test_settings_that_are_refused(run: Run, ini: str, message: str) -> None:
+    result = run("", ini=ini)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*whirlwind_mode = auto and asyncio_mode = auto: each would*"])
+    result.stderr.fnmatch_lines([message])
 
 
 def test_pytest_asyncio_in_auto_mode_leaves_ours_alone(run: Run) -> None:

@@ -43,16 +43,26 @@ _MARK_HELP: Final = (
 _MARKS_OF_OTHERS: Final = frozenset({"anyio", "asyncio", "gen_test", "tornado", "trio", "twisted"})
 #: Settings with which other plugins run every coroutine test.
 _MODES_OF_OTHERS: Final = ("asyncio_mode", "anyio_mode")
+_CHOICES: Final = {
+    "whirlwind_mode": ("strict", "auto"),
+    "whirlwind_loop": ("auto", "asyncio", "uvloop"),
+    "whirlwind_server_scope": ("function", "class", "module", "package", "session"),
+}
 #: Seconds that the plugin's own fixtures have at least, to start and to stop.
 _OWN_LIMIT: Final = 5.0
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(
+    parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager
+) -> None:
     """Declare the settings."""
+    # pytest rewrites the assertions of all modules of a package with a plugin. This one has none,
+    # and where the outcome can not be kept, each run would take two seconds longer.
+    getattr(pluginmanager.rewrite_hook, "_must_rewrite", set()).discard("whirlwind")
     group = parser.getgroup("whirlwind", "coroutine tests on Whirlwind")
     group.addoption(
         "--whirlwind-loop",
-        choices=("auto", "asyncio", "uvloop"),
+        choices=_CHOICES["whirlwind_loop"],
         help="event loop of coroutine tests (default: uvloop where it is installed)",
     )
     group.addoption(
@@ -80,10 +90,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Check the settings, and begin."""
     config.addinivalue_line("markers", _MARK_HELP)
-    mode = config.getini("whirlwind_mode")
-    if mode not in ("auto", "strict"):
-        raise pytest.UsageError(f"whirlwind_mode is auto or strict, not {mode!r}")
-    for other in _MODES_OF_OTHERS if mode == "auto" else ():
+    for name, choices in _CHOICES.items():
+        value = config.getini(name)
+        if value not in choices:
+            raise pytest.UsageError(f"{name} is one of {', '.join(choices)}, not {value!r}")
+    limit = config.getini("whirlwind_timeout")
+    try:
+        float(limit or 0)
+    except ValueError:
+        raise pytest.UsageError(f"whirlwind_timeout is a number, not {limit!r}") from None
+    for other in _MODES_OF_OTHERS if config.getini("whirlwind_mode") == "auto" else ():
         if _setting(config, other) == "auto":
             raise pytest.UsageError(
                 f"whirlwind_mode = auto and {other} = auto: each would run every coroutine test; "
@@ -224,16 +240,14 @@ class State:
     # --- settings -------------------------------------------------------------------------------
 
     def _limit(self, node: pytest.Item | pytest.Collector) -> float:
-        marked = _marked(node, "timeout")
-        if marked is None:
-            marked = self._config.getoption("whirlwind_timeout") or None
-        if marked is None:
-            marked = self._config.getini("whirlwind_timeout") or None
-        if marked is None:
+        given = _marked(node, "timeout")
+        if given is None:
+            given = _setting(self._config, "whirlwind_timeout")
+        if given == "":
             from whirlwind.testing import get_async_test_timeout
 
             return get_async_test_timeout()
-        return float(cast("float", marked))
+        return float(given)
 
     def _checks(self, item: pytest.Item) -> bool:
         marked = _marked(item, "check_leaks")

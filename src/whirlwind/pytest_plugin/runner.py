@@ -106,13 +106,16 @@ class Runner:
             result = self.loop.run_until_complete(awaited)
         except BaseException as error:
             error.__traceback__ = _without_loops(error.__traceback__)
-            if watch.seen is None:
+            if watch.seen is None and (awaited.done() or not isinstance(error, RuntimeError)):
                 raise
             raised = error
         finally:
             watch.stop()
         if watch.seen is not None:
             watch.fail(name, raised)
+        if raised is not None:
+            text = f"Something stopped the event loop while {name} waited here:\n"
+            pytest.fail(text + waiting.where_it_waits(task).rstrip("\n"), pytrace=False)
         return result
 
     # --- what is left ---------------------------------------------------------------------------
