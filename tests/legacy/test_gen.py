@@ -650,3 +650,32 @@ def test_deferreds_of_twisted(both: Runs) -> None:
         return (yield [deferred(2), gen.Task(echo, 3), Slow()])
 
     assert both(steps) == [2, 3, "slow"]
+
+
+def test_a_task_and_its_arguments_are_released_at_once(loop: IOLoop) -> None:
+    class Local:
+        pass
+
+    references: list[weakref.ref[Any]] = []
+
+    @gen.coroutine
+    def steps() -> Steps:
+        local = Local()
+        task = gen.Task(later, arg=local)
+        references.extend([weakref.ref(local), weakref.ref(task)])
+        return (yield task)
+
+    def later(callback: Callable[..., None], arg: Any) -> None:
+        loop.add_callback(callback, arg=arg)
+
+    async def main() -> None:
+        gc.collect()
+        gc.disable()
+        try:
+            await steps()
+            await asyncio.sleep(0)
+            assert [reference() for reference in references] == [None, None]
+        finally:
+            gc.enable()
+
+    loop.run_sync(main)

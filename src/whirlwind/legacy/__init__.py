@@ -18,7 +18,8 @@ from whirlwind.legacy.contexts import (
 from whirlwind.legacy.futures import TracebackFuture, return_future
 from whirlwind.legacy.installing import install, is_installed, uninstall
 from whirlwind.legacy.runner import engine
-from whirlwind.legacy.small import LogTrapTestCase, get_unused_port, u
+from whirlwind.legacy.testing import LogTrapTestCase, get_unused_port
+from whirlwind.legacy.util import u
 from whirlwind.legacy.web import asynchronous
 from whirlwind.legacy.yieldpoints import (
     Arguments,

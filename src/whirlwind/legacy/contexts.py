@@ -56,11 +56,12 @@ class _Context:
     def __exit__(
         self, typ: _Type, value: BaseException | None, traceback: TracebackType | None
     ) -> bool:
-        as_left = _contexts.get()
+        consistent = _contexts.get() is self._inner
         _contexts.set(self._outer)
+        self._inner = self._outer = ()  # it is in the one itself
         entered, self._entered = self._entered, None
         handled = entered is not None and bool(entered.__exit__(typ, value, traceback))
-        if as_left is not self._inner:
+        if not consistent:
             raise inconsistency() from value
         return handled
 

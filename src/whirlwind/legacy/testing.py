@@ -1,4 +1,4 @@
-"""Small tools that are gone since: of `whirlwind.testing` and `whirlwind.util`."""
+"""What is gone of `whirlwind.testing`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,6 @@ from io import StringIO
 from whirlwind._public import claim
 from whirlwind.legacy.warning import warn
 from whirlwind.testing.setup import bind_unused_port
-
-
-def u(s: str) -> str:
-    """Return the text as it is: what a ``u""`` literal was where Python 2 and 3 were to agree."""
-    warn("util.u", "write the literal")
-    return s
 
 
 def get_unused_port() -> int:
@@ -54,4 +48,5 @@ class LogTrapTestCase(unittest.TestCase):
         return result
 
 
-claim("whirlwind.legacy", LogTrapTestCase, get_unused_port, u)
+
+claim("whirlwind.legacy", LogTrapTestCase, get_unused_port)
