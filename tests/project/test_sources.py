@@ -5,7 +5,9 @@ import importlib
 import inspect
 import pkgutil
 import re
+import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -59,6 +61,15 @@ def test_no_rule_is_gone_with_the_assertions(file: Path) -> None:
         node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Assert)
     ]
     assert [ast.unparse(node) for node in asserts if not tells_a_type(node.test)] == []
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    """To import ``stack_context`` puts the forms of Tornado 4 in place: not for other tests."""
+    yield
+    legacy = sys.modules.get("whirlwind.legacy")
+    if legacy is not None:
+        legacy.uninstall()
 
 
 def load(name: str) -> ModuleType:

@@ -334,3 +334,4 @@ def install() -> None:
 
 
 claim("whirlwind.legacy", engine)
+claim("whirlwind.gen", Runner, coroutine)
