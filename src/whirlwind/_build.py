@@ -42,6 +42,7 @@ COMPILED: tuple[str, ...] = (
     "whirlwind.web.execute",
     "whirlwind.web.static.kept",
     "whirlwind.websocket.sender",
+    "whirlwind.websocket.lifetime",
     "whirlwind.websocket.connection",
 )
 
