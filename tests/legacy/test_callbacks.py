@@ -14,7 +14,7 @@ import pytest
 import whirlwind.concurrent
 from tests.legacy.test_stream_callbacks import Calls
 from tests.unit.loops import Run, io_loop, run
-from whirlwind import legacy, netutil, web
+from whirlwind import gen, legacy, netutil, web
 from whirlwind.auth import TwitterMixin
 from whirlwind.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from whirlwind.httpserver import HTTPServer
@@ -272,6 +272,21 @@ def test_executors_call_back(run: Run, caplog: pytest.LogCaptureFixture) -> None
 
     run(main)
     Worker.executor.shutdown()
+
+
+def test_debug_mode_names_the_caller_of_a_coroutine(run: Run) -> None:
+    async def main() -> None:
+        asyncio.get_running_loop().set_debug(True)
+
+        @gen.coroutine
+        def wait() -> Any:
+            yield gen.moment
+
+        future = wait()
+        assert f"created at {__file__}:" in repr(future)
+        await future
+
+    run(main)
 
 
 def test_exit_callbacks(run: Run) -> None:

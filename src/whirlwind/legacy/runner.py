@@ -324,6 +324,8 @@ def install() -> None:
     """Replace what `whirlwind.gen` runs coroutines with."""
     replace(gen, "Runner", Runner)
     replace(gen, "coroutine", coroutine)
+    # Where a future comes from, asyncio's debug mode says with the coroutine's caller.
+    replace(gen, "_OWN_FILES", gen._OWN_FILES | {__file__})
     override(gen, "multi", _multi)
     replace(gen, "Multi", gen.multi)
     replace(gen, "multi_future", gen.multi)
