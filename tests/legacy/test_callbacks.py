@@ -4,9 +4,12 @@ import asyncio
 import inspect
 import logging
 import socket
+import ssl
 import struct
+import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +17,7 @@ import pytest
 import whirlwind.concurrent
 from tests.legacy.test_stream_callbacks import Calls
 from tests.unit.loops import Run, io_loop, run
-from whirlwind import gen, legacy, netutil, web
+from whirlwind import gen, legacy, netutil, simple_httpclient, web
 from whirlwind.auth import TwitterMixin
 from whirlwind.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from whirlwind.httpserver import HTTPServer
@@ -362,6 +365,16 @@ def test_without_them_a_callback_is_a_type_error(io_loop: IOLoop) -> None:
         with pytest.raises(TypeError, match="callback"):
             call()  # type: ignore[no-untyped-call]
     client.close()
+
+
+def test_private_names_that_programs_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    private: Any = simple_httpclient
+    monkeypatch.setitem(sys.modules, "certifi", SimpleNamespace(where=lambda: "/their/file.pem"))
+    assert private._default_ca_certs() == "/their/file.pem"
+    monkeypatch.setitem(sys.modules, "certifi", None)
+    assert private._default_ca_certs() == ssl.get_default_verify_paths().cafile
+    legacy.uninstall()
+    assert not hasattr(simple_httpclient, "_default_ca_certs")
 
 
 def test_the_signatures_stay_those_of_today() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 #: Modules of this package that have something to replace; each has a function ``install``.
-PARTS: Final = ("ioloop", "runner", "callbacks", "loops", "waiting")
+PARTS: Final = ("ioloop", "runner", "callbacks", "loops", "private", "waiting")
 
 #: What was replaced: owner, name, and what was there, `_NOTHING` if it was inherited or missing.
 _replaced: list[tuple[Any, str, Any]] = []
