@@ -9,7 +9,8 @@ from whirlwind import concurrent, gen, web
 from whirlwind.httpclient import HTTPRequest
 from whirlwind.ioloop import IOLoop
 from whirlwind.stack_context import NullContext, StackContext
-from whirlwind.testing import AsyncHTTPTestCase, ExpectLog
+from whirlwind.testing import AsyncHTTPTestCase, ExpectLog, gen_test
+from whirlwind.websocket import WebSocketHandler, websocket_connect
 
 Answer = Callable[["Handler"], Any]
 
@@ -148,6 +149,17 @@ class Outside(Handler):
         self.later(self.later, self.answer)
 
 
+class Socket(WebSocketHandler):
+    @web.asynchronous
+    @gen.coroutine
+    def get(self, *args: Any, **kwargs: Any) -> Generator[Any, Any, None]:
+        yield gen.moment
+        yield super().get(*args, **kwargs)
+
+    def on_message(self, message: str | bytes) -> None:
+        self.write_message(message)
+
+
 HANDLERS = {each.__name__: each for each in Handler.__subclasses__()}
 
 
@@ -166,7 +178,8 @@ class TestAnswers(AsyncHTTPTestCase):
             "crashed later",
         ]
         return web.Application(
-            [
+            [("/socket", Socket)]
+            + [
                 (f"/{name}/{word.replace(' ', '_')}", handler, {"how": word})
                 for name, handler in HANDLERS.items()
                 for word in words
@@ -226,3 +239,12 @@ class TestAnswers(AsyncHTTPTestCase):
     def test_what_is_not_in_the_request_does_not_end_it(self) -> None:
         with ExpectLog("whirlwind.application", "Exception in callback"):
             assert self.check("Outside", "two") == "200 two"
+
+    @gen_test
+    async def test_a_websocket(self) -> None:
+        url = self.get_url("/socket").replace("http", "ws", 1)
+        connection = await websocket_connect(url)
+        for message in ("one", "two"):
+            await connection.write_message(message)
+            assert await connection.read_message() == message
+        connection.close()

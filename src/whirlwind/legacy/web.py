@@ -30,11 +30,10 @@ def asynchronous(method: Callable[..., Any]) -> Callable[..., Any]:
             self._handle_request_exception(value)
             return True
 
-        self._auto_finish = False
         with Catcher(fail):
             result = method(self, *args, **kwargs)
-            if result is not None:
-                self._auto_finish = True
+            if result is None:
+                self._auto_finish = False
             return result
         return None  # it has failed, and the request is answered
 
