@@ -679,3 +679,17 @@ def test_a_task_and_its_arguments_are_released_at_once(loop: IOLoop) -> None:
             gc.enable()
 
     loop.run_sync(main)
+
+
+def test_debug_mode_names_the_line_of_the_program(loop: IOLoop) -> None:
+    @gen.coroutine
+    def waits() -> Steps:
+        yield gen.moment
+
+    async def main() -> None:
+        loop.asyncio_loop.set_debug(True)
+        future = waits()
+        assert f"created at {__file__}:" in repr(future)
+        await future
+
+    loop.run_sync(main)
