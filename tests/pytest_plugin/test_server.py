@@ -230,6 +230,86 @@ def test_the_server_of_a_module(run: Run) -> None:
     result.assert_outcomes(passed=2)
 
 
+def test_a_run_that_is_stopped_ends_its_servers(run: Run) -> None:
+    result = run(
+        """
+        import pytest
+        from application import make_app
+
+        @pytest.fixture(scope="session")
+        async def app():
+            yield make_app()
+            print("app ended")
+
+        async def test_one(whirlwind_client, whirlwind_websocket):
+            await whirlwind_websocket("/echo")
+            assert 0
+
+        async def test_two(whirlwind_client):
+            pass
+        """,
+        "-x",
+        "-s",
+        ini="whirlwind_server_scope = session",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*app ended*"])
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.no_fnmatch_line("*RuntimeError*")
+
+
+def test_what_is_open_at_the_end_is_no_leak(run: Run) -> None:
+    result = run(
+        """
+        import asyncio
+        import urllib.request
+        import pytest
+        from application import Echo, Hello
+        from whirlwind import gen, sse, web
+        from whirlwind.httpclient import AsyncHTTPClient
+
+        class Events(web.RequestHandler):
+            async def get(self):
+                async with sse.EventStream(self) as stream:
+                    while True:
+                        await stream.send("x")
+                        await asyncio.sleep(0.001)
+
+        class Ticking(Echo):
+            ping_interval = 1
+
+        @pytest.fixture
+        def app():
+            return web.Application([("/events", Events), ("/socket", Ticking), ("/", Hello)])
+
+        async def test_stream(whirlwind_client, whirlwind_url):
+            waiting = AsyncHTTPClient().fetch(whirlwind_url + "/events")
+            async with whirlwind_client.stream("/events") as response:
+                async for chunk in response:
+                    break
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+
+        async def test_socket(whirlwind_websocket):
+            socket = await whirlwind_websocket("/socket", ping_interval=1)
+            await socket.write_message("x" * 100_000)
+
+        async def test_requests(whirlwind_client):
+            whirlwind_client.fetch("/")
+            whirlwind_client.fetch("/events")
+            await whirlwind_client.fetch("/")
+
+        async def test_a_client_in_a_thread(whirlwind_url):
+            def fetch():
+                with urllib.request.urlopen(whirlwind_url) as response:
+                    return response.read()
+            assert await asyncio.to_thread(fetch) == b"hello"
+        """
+    )
+    result.assert_outcomes(passed=4)
+
+
 def test_without_an_application(run: Run) -> None:
     result = run("async def test_it(whirlwind_client): pass", conftest="")
     result.assert_outcomes(errors=1)

@@ -335,5 +335,6 @@ def install() -> None:
     convert_yielded.register(dict, _future_of_several)
 
 
+claim("whirlwind.gen", Runner, coroutine)
 claim("whirlwind.legacy", engine)
 claim("whirlwind.gen", Runner, coroutine)

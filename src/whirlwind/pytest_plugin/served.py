@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import re
+import weakref
 from collections.abc import Mapping
 from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -123,12 +124,14 @@ class ServedClient(Client):
         defaults = {"validate_cert": False, **(kwargs.pop("defaults", None) or {})}
         super().initialize(defaults=defaults, **kwargs)
         self.server = server
+        self._fetches = _Fetches()
 
     def fetch(
         self, request: str | HTTPRequest, raise_error: bool = False, **kwargs: Any
     ) -> "asyncio.Future[HTTPResponse]":
         """Fetch a path of the server, or a request whose URL is one; see `Client.fetch`."""
-        return super().fetch(_resolved(self.server, request), raise_error, **kwargs)
+        request = _resolved(self.server, request)
+        return self._fetches.add(super().fetch(request, raise_error, **kwargs))
 
     def stream(
         self, request: str | HTTPRequest, raise_error: bool = False, **kwargs: Any
@@ -137,16 +140,52 @@ class ServedClient(Client):
         return super().stream(_resolved(self.server, request), raise_error, **kwargs)
 
 
+    async def aclose(self) -> None:
+        """Give up what is under way, close every connection, and wait until they are closed."""
+        self._fetches.forget()
+        await super().aclose()
+
+
 def tornado_client(server: RunningServer) -> AsyncHTTPClient:
     """Make the configured `AsyncHTTPClient` for a server; errors are raised by default."""
     made: Any = AsyncHTTPClient(force_instance=True, defaults={"validate_cert": False})
-    plain = made.fetch
+    plain_fetch, plain_close = made.fetch, made.close
+    fetches = _Fetches()
 
     def fetch(request: str | HTTPRequest, *args: Any, **kwargs: Any) -> Any:
-        return plain(_resolved(server, request), *args, **kwargs)
+        return fetches.add(plain_fetch(_resolved(server, request), *args, **kwargs))
 
-    made.fetch = fetch
+    def close() -> None:
+        fetches.forget()
+        plain_close()
+
+    made.fetch, made.close = fetch, close
     return cast("AsyncHTTPClient", made)
+
+
+class _Fetches:
+    """The requests of a client. Those that nobody waits for fail when the test is over.
+
+    It is no mistake of the test that nobody sees that.
+    """
+
+    def __init__(self) -> None:
+        self._futures: weakref.WeakSet[asyncio.Future[HTTPResponse]] = weakref.WeakSet()
+
+    def add(self, future: "asyncio.Future[HTTPResponse]") -> "asyncio.Future[HTTPResponse]":
+        self._futures.add(future)
+        return future
+
+    def forget(self) -> None:
+        """The client is about to be closed."""
+        for future in self._futures:
+            if not future.done():
+                future.add_done_callback(_see)
+
+
+def _see(future: "asyncio.Future[HTTPResponse]") -> None:
+    if not future.cancelled():
+        future.exception()
 
 
 class WebSocketConnect:
