@@ -93,6 +93,14 @@ def test_empty_attributes_are_left_out(given: dict[str, Any]) -> None:
     assert set_one("a", "b", **given) == "a=b"
 
 
+@pytest.mark.parametrize("given", [{"domain": 5}, {"samesite": True}, {"path": b"/"}])
+def test_attributes_that_are_no_text(given: dict[str, Any]) -> None:
+    """``SameSite=True`` means nothing to a browser."""
+    (name, value) = next(iter(given.items()))
+    with pytest.raises(TypeError, match=f"{name} of cookie 'a' is {value!r}; it must be str"):
+        set_one("a", "b", **given)
+
+
 @pytest.mark.parametrize(
     "expires",
     [

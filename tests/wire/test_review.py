@@ -7,6 +7,8 @@ import enum
 import socket
 import threading
 
+import pytest
+
 from .raw import DEADLINE, build, wait_until
 from .server import httputil, web
 
@@ -192,6 +194,53 @@ def test_header_values_that_are_more_than_plain_text(serve):
     answer = serve(Handler).request("/")
     assert (answer.get_all("X-Set"), answer.get_all("X-Put")) == (["one"], ["one"])
     assert len(answer.body) == 0
+
+
+@pytest.mark.parametrize("method", ["set_header", "add_header"])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (b"X-Set", "the name of a header field is b'X-Set', which is no str"),
+        (5, "the name of a header field is 5, which is no str"),
+        ("X Set", "'X Set' is no name of a header field (RFC 9110 section 5.1)"),
+        ("", "'' is no name of a header field (RFC 9110 section 5.1)"),
+    ],
+)
+def test_names_of_headers_that_are_none(serve, method, name, message):
+    class Handler(web.RequestHandler):
+        def get(self):
+            try:
+                getattr(self, method)(name, "value")
+            except (TypeError, ValueError) as error:
+                self.write(str(error))
+
+    answer = serve(Handler).request("/")
+    assert answer.body.decode() == message
+    assert answer.get("B'x-set'") is None
+
+
+def test_names_of_headers_that_are_members_of_an_enum(serve):
+    class Name(str, enum.Enum):  # noqa: UP042  (a StrEnum prints its value)
+        SET = "X-Set"
+        ADD = "X-Add"
+
+    class Handler(web.RequestHandler):
+        def get(self):
+            self.set_header(Name.SET, "1")
+            self.add_header(Name.ADD, "2")
+
+    answer = serve(Handler).request("/")
+    assert (answer.get("X-Set"), answer.get("X-Add")) == ("1", "2")
+
+
+def test_a_reason_that_is_no_text(serve, logs):
+    class Handler(web.RequestHandler):
+        def get(self):
+            self.set_status(404, b"Gone")
+
+    assert serve(Handler).request("/").status == 500
+    (error,) = [record.exc_info[1] for record in logs.records if record.exc_info]
+    assert str(error) == "the reason of status 404 is b'Gone'; it must be str"
 
 
 def test_a_handler_behind_a_router_hears_that_its_client_left(start):

@@ -81,6 +81,7 @@ class CookiesMixin:
         :arg kwargs: further attributes, or those above in other spellings (deprecated since
             Tornado 6.3).
         :raises http.cookies.CookieError: a name or attribute is not allowed.
+        :raises TypeError: a value, ``domain``, ``path`` or ``samesite`` is no text.
         :raises ValueError: the value has control characters or blanks.
         """
         name = native_str(name)
@@ -109,6 +110,11 @@ class CookiesMixin:
             given["secure"] = True
         if samesite:
             given["samesite"] = samesite
+        for attribute in ("domain", "path", "samesite"):
+            if not isinstance(given.get(attribute, ""), str):
+                raise TypeError(
+                    f"{attribute} of cookie {name!r} is {given[attribute]!r}; it must be str"
+                )
         for attribute, text in (("name", name), *given.items(), *kwargs.items()):
             if _BAD_IN_ATTRIBUTE.search(text if isinstance(text, str) else str(text)):
                 raise CookieError(

@@ -48,6 +48,7 @@ class Responding(ResponseBase):
         :arg reason: the phrase; by default the standard one. A phrase that could break out of its
             place on the wire or in an error page is replaced by ``Unknown`` (Tornado 6.5.3).
         :raises ValueError: a status of fewer or more than three digits.
+        :raises TypeError: the phrase is no str.
         """
         self._ww_set_status(status_code, reason)
 
@@ -60,8 +61,8 @@ class Responding(ResponseBase):
 
         :arg name: field name, in any case.
         :arg value: str, bytes, int, or a datetime, which is sent as an HTTP date.
-        :raises TypeError: any other type.
-        :raises ValueError: control characters, or text outside of latin-1.
+        :raises TypeError: any other type, or a name that is no str.
+        :raises ValueError: control characters, or text outside of latin-1; a name that is no token.
         """
         self._ww_set_header(name, value)
 

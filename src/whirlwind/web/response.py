@@ -30,6 +30,7 @@ from whirlwind.httputil import HTTPHeaders, ResponseStartLine, format_timestamp
 from whirlwind.httputil.storage import RequestStorage, lacks
 from whirlwind.httputil.urls import reason_phrase
 from whirlwind.protocol import limits, scan
+from whirlwind.protocol.headers import is_sendable
 from whirlwind.server.exchange import FINISHED, Exchange, ExchangeBase
 from whirlwind.web.done import DONE
 from whirlwind.web.errors import HTTPError
@@ -217,18 +218,21 @@ class ResponseBase:
         if reason is None:
             self._reason = reason_phrase(status_code)
         else:
-            reason = str(reason)
+            if not isinstance(reason, str):
+                raise TypeError(f"the reason of status {status_code} is {reason!r}; it must be str")
             self._reason = "Unknown" if not reason or _BAD_REASON.search(reason) else reason
 
     def _ww_set_header(self, name: str, value: Any) -> None:
         text = value if type(value) is str else _header_text(value)
-        if not self._headers.put_checked(name if type(name) is str else str(name), text):
-            raise ValueError(f"Unsafe header value {text!r} for {name}")
+        name = name if type(name) is str else _header_name(name)
+        if not self._headers.put_checked(name, text):
+            raise _refused(name, text)
 
     def _ww_add_header(self, name: str, value: Any) -> None:
         text = value if type(value) is str else _header_text(value)
-        if not self._headers.append_checked(str(name), text):
-            raise ValueError(f"Unsafe header value {text!r} for {name}")
+        name = name if type(name) is str else _header_name(name)
+        if not self._headers.append_checked(name, text):
+            raise _refused(name, text)
 
     def _ww_write(self, chunk: Any) -> None:
         if self._finished:
@@ -595,6 +599,18 @@ start_values(
 if isinstance(ResponseBase.__dict__.get("__setattr__"), FunctionType):
     # The plain form knows nothing of hooks, so it has nothing to forget: 5 us for each request.
     delattr(ResponseBase, "__setattr__")
+
+
+def _header_name(name: Any) -> str:
+    if isinstance(name, str):
+        return str.__str__(name)
+    raise TypeError(f"the name of a header field is {name!r}, which is no str")
+
+
+def _refused(name: str, text: str) -> ValueError:
+    if is_sendable(text):
+        return ValueError(f"{name!r} is no name of a header field (RFC 9110 section 5.1)")
+    return ValueError(f"Unsafe header value {text!r} for {name}")
 
 
 def _header_text(value: Any) -> str:
