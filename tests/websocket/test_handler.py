@@ -1136,3 +1136,28 @@ def test_names() -> None:
     assert websocket.WebSocketProtocol13.__module__ == "whirlwind.websocket"
     assert whirlwind.websocket is websocket
     assert "websocket" not in whirlwind.__all__
+
+
+def test_handlers_among_other_bases(put: Callable[..., ServerThread], seen: list[Any]) -> None:
+    """As programs have them: mixins, and a base that answers plain requests as well."""
+
+    class Site(web.RequestHandler):
+        def current(self) -> str:
+            return "site"
+
+    class Mixin:
+        name = "mixin"
+
+    class Both(Mixin, Recording, Site):
+        def prepare(self) -> None:
+            seen.append(self.ws_connection)
+            super().prepare()
+
+        def on_message(self, message: str | bytes) -> None:
+            self.extra = message
+            self.write_message(f"{self.name} {self.current()} {self.extra}")
+
+    with Peer(put(Both)) as peer:
+        assert seen[0] is None
+        peer.send(TEXT, b"x")
+        assert peer.message() == "mixin site x"
