@@ -129,7 +129,8 @@ class Runner(gen.Runner):
             self._catcher = Catcher(self.handle_exception)
             self._contexts = (*self._contexts, self._catcher)
             set_contexts(self._contexts)
-        future = self.future = create_future()
+        future: Future[Any] = create_future()
+        self.future: Future[Any] | None = future
         try:
             point.start(self)
         except Exception as error:

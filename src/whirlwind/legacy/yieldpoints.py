@@ -97,7 +97,7 @@ class WaitAll(YieldPoint):
 
     def __init__(self, keys: Iterable[Any]) -> None:
         warn("gen.WaitAll", "await gen.multi of futures")
-        self.keys = list(keys)
+        self.keys: list[Any] = list(keys)
 
     def start(self, runner: Any) -> None:
         pass
@@ -117,8 +117,8 @@ class YieldFuture(YieldPoint):
     """
 
     def __init__(self, future: Any, io_loop: IOLoop | None = None) -> None:
-        self.future = convert_yielded(future)
-        self.io_loop = IOLoop.current() if io_loop is None else io_loop
+        self.future: Future[Any] = convert_yielded(future)
+        self.io_loop: IOLoop = IOLoop.current() if io_loop is None else io_loop
 
         self._waits = False
 
@@ -153,8 +153,10 @@ class MultiYieldPoint(YieldPoint):
         if isinstance(children, Mapping):
             self.keys = list(children)
             children = list(children.values())
-        self.children = [as_point(child) or YieldFuture(child) for child in children]
-        self.unfinished_children = set(self.children)
+        self.children: list[YieldPoint | YieldFuture] = [
+            as_point(child) or YieldFuture(child) for child in children
+        ]
+        self.unfinished_children: set[YieldPoint | YieldFuture] = set(self.children)
         self.quiet_exceptions = quiet_exceptions
 
     def start(self, runner: Any) -> None:

@@ -130,7 +130,7 @@ class State:
         self._contexts: dict[str, _Context] = {}
         self.item: pytest.Item | None = None
         #: Whether the current test has failed: what is left then is no news.
-        self.failed = False
+        self.failed: bool = False
 
     # --- whose test it is -----------------------------------------------------------------------
 

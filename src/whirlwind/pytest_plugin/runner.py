@@ -38,7 +38,7 @@ class Runner:
     def __init__(self, kind: str) -> None:
         self._previous = _loop_of_thread()
         self.io_loop: IOLoop = _make_loop(kind)
-        self.loop = self.io_loop.asyncio_loop
+        self.loop: asyncio.AbstractEventLoop = self.io_loop.asyncio_loop
         self.io_loop.make_current()
         self.loop.set_exception_handler(self._hear)
         #: How many need the loop; see `plugin.State`.
@@ -46,7 +46,7 @@ class Runner:
         #: Whether somebody looks at the program in a debugger: no limits then.
         self.debugging = False
         #: Whether what the loop tells its exception handler is a mistake of the test.
-        self.checking = False
+        self.checking: bool = False
         self.mistakes: list[str] = []
         self._holding: set[asyncio.Task[Any]] = set()
 

@@ -49,7 +49,7 @@ class RunningServer:
         self.app = app
         self.scheme: str = "https" if arguments.get("ssl_options") is not None else "http"
         self.http_server: HTTPServer = HTTPServer(self._application.target, **arguments)
-        self.port = 0
+        self.port: int = 0
 
     @property
     def url(self) -> str:

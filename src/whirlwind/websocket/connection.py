@@ -42,8 +42,11 @@ _Failure: Final = (Exception, asyncio.CancelledError)
 class WebSocketConnection(ConnectionLifetime):
     """Reads what the peer sends, calls the hooks of a handler, and stops reading when it has to."""
 
+    handler: Any
     deflater: Any
     queue: Any
+    deadline: float
+    write_deadline: float
     #: For the public class on top: without a dict of its own, an instance is 300 bytes smaller.
     params: Any
     _selected_subprotocol: str | None
