@@ -20,5 +20,5 @@ def here(folder, monkeypatch):
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield folder
-    for name in ("apps", "broken", "routed"):
+    for name in ("apps", "broken", "main", "routed", "serves"):
         sys.modules.pop(name, None)

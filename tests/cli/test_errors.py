@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from tests.cli.command import run
+from tests.cli.command import Serving, run
 from whirlwind.cli.errors import CommandError
 from whirlwind.cli.loading import load
 from whirlwind.cli.main import main
@@ -17,6 +17,20 @@ from whirlwind.cli.settings import Settings
     [
         ("nothing:app", 2, "there is no module 'nothing' in {} nor among what is installed"),
         ("apps:ap", 2, "module 'apps' has no 'ap'; did you mean 'app'?"),
+        ("main", 2, "module 'main' has no 'app'; did you mean 'make_app'?"),
+        (
+            "apps.py",
+            2,
+            "there is no module 'apps.py' in {} nor among what is installed; give the module's "
+            "name, without .py",
+        ),
+        ("main:make_nothing", 2, "main:make_nothing returns None, which is no application"),
+        (
+            "runs",
+            1,
+            "cannot import runs: RuntimeError: asyncio.run() cannot be called from a running event "
+            "loop (what is served must not run one itself)",
+        ),
         ("a-b", 2, "'a-b' does not have the form package.module:app"),
         (
             "apps:number",
@@ -37,6 +51,8 @@ from whirlwind.cli.settings import Settings
 def test_an_application_that_can_not_be_had_is_named(here, name, status, message) -> None:
     (here / "broken.py").write_text("import nothing\n")
     (here / "exits.py").write_text("raise SystemExit(3)\n")
+    (here / "main.py").write_text("def make_app(): pass\ndef make_nothing(): pass\n")
+    (here / "runs.py").write_text("import asyncio\nasyncio.run(None)\n")
 
     async def start() -> None:
         application = await load(Settings(app=name))
@@ -46,8 +62,28 @@ def test_an_application_that_can_not_be_had_is_named(here, name, status, message
         asyncio.run(start())
     assert str(caught.value) == message.format(here)
     assert caught.value.status == status
-    assert ("Traceback" in caught.value.details) == (name in ("apps:fails", "broken", "exits"))
+    assert ("Traceback" in caught.value.details) == (
+        name in ("apps:fails", "broken", "exits", "runs")
+    )
     assert "cli/loading" not in caught.value.details
+
+
+def test_a_factory_that_does_not_return_is_told_of(here, caplog, monkeypatch) -> None:
+    monkeypatch.setattr("whirlwind.cli.loading._PATIENCE", 0.0)
+
+    async def main() -> None:
+        loading = asyncio.ensure_future(load(Settings(app="serves:main")))
+        while not caplog.messages:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        loading.cancel()
+
+    (here / "serves.py").write_text(
+        "import asyncio\nasync def main(): await asyncio.Event().wait()\n"
+    )
+    asyncio.run(main())
+    assert caplog.messages == [
+        "serves:main has not returned an application yet; one that serves by itself never does"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -98,6 +134,29 @@ def test_certificates_that_are_none(here, capsys, file, message) -> None:
     said = capsys.readouterr().err
     assert said.startswith(f"whirlwind serve: error: {message}")
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("workers", [(), ("--workers", "1")])
+@pytest.mark.parametrize("how", ["says", "raises"])
+def test_an_application_that_does_not_stop_properly(folder, workers, how) -> None:
+    (folder / "ends.py").write_text(
+        f"how = {how!r}\n"
+        "async def app(scope, receive, send):\n"
+        "    await receive()\n"
+        "    await send({'type': 'lifespan.startup.complete'})\n"
+        "    await receive()\n"
+        "    if how == 'raises':\n"
+        "        raise ZeroDivisionError('the end')\n"
+        "    await send({'type': 'lifespan.shutdown.failed', 'message': 'still busy'})\n"
+    )
+    with Serving("ends", *workers, cwd=folder) as server:
+        # The master tells what became of a worker, and has ended in order itself.
+        assert server.stop() == (0 if workers else 1)
+    told = server.output
+    assert "did not stop properly: the ASGI application" in told
+    assert ("still busy" in told) == (how == "says")
+    assert ("ZeroDivisionError: the end" in told) == (how == "raises")
+    assert "whirlwind/cli" not in told
 
 
 def test_a_failing_application_in_a_process_of_its_own(folder) -> None:

@@ -1,5 +1,6 @@
 """From ``package.module:app`` to what an HTTP server calls."""
 
+import asyncio
 import concurrent.futures
 import difflib
 import functools
@@ -11,15 +12,22 @@ import sys
 import traceback
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 from whirlwind.asgi import ASGIContainer, LifespanError
 from whirlwind.cli.errors import FAILED, CommandError
 from whirlwind.cli.settings import Settings
 from whirlwind.httputil import HTTPServerConnectionDelegate
+from whirlwind.log import gen_log
 from whirlwind.wsgi import WSGIContainer
 
 _SPECIFICATION = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*)(?::([^\W\d]\w*(?:\.[^\W\d]\w*)*))?")
+
+#: What applications and factories are called by people who do not call them ``app``.
+_USUAL: Final = ("application", "make_app", "create_app", "asgi", "wsgi")
+
+#: Seconds after which a factory that has not returned is told of.
+_PATIENCE: Final = 5.0
 
 
 class LoadedApplication:
@@ -52,11 +60,17 @@ class LoadedApplication:
                 raise _failure(f"cannot start: {error}", error.__cause__) from error
 
     async def shutdown(self) -> None:
-        """Tell it that the last request was served."""
-        if self._container is not None:
-            await self._container.shutdown()
+        """Tell it that the last request was served.
+
+        :raises CommandError: it fails.
+        """
         if self._executor is not None:
             self._executor.shutdown(wait=False, cancel_futures=True)
+        if self._container is not None:
+            try:
+                await self._container.shutdown()
+            except LifespanError as error:
+                raise _failure(f"did not stop properly: {error}", error.__cause__) from error
 
 
 def import_target(specification: str) -> Any:
@@ -78,17 +92,18 @@ def import_target(specification: str) -> Any:
         found: Any = importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and f"{name}.".startswith(f"{error.name}."):
+            hint = "; give the module's name, without .py" if name.endswith(".py") else ""
             raise CommandError(
-                f"there is no module {error.name!r} in {folder} nor among what is installed"
+                f"there is no module {error.name!r} in {folder} nor among what is installed{hint}"
             ) from None
         raise _failure(f"cannot import {name}: {error}", error) from error
     except (Exception, SystemExit) as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise _failure(f"cannot import {name}: {reason}", error) from error
+        raise _failure(f"cannot import {name}: {_reason(error)}", error) from error
     for part in path.split("."):
         if not hasattr(found, part):
             names = [each for each in vars(found) if not each.startswith("_")]
             near = difflib.get_close_matches(part, names, 1)
+            near = near or [each for each in _USUAL if each in names]
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise CommandError(f"module {name!r} has no {path!r}{hint}")
         found = getattr(found, part)
@@ -103,8 +118,8 @@ async def load(settings: Settings) -> LoadedApplication:
     found = import_target(settings.app)
     if settings.interface == "auto" and _arity(found) == 0:
         found = await call_factory(found, settings.app)
-        if _arity(found) == 0:
-            raise CommandError(f"{settings.app} returns {found!r}, which is no application")
+        if found is None or _arity(found) == 0:
+            raise CommandError(f"{settings.app} returns {_shown(found)}, which is no application")
     return _adapt(found, settings)
 
 
@@ -115,10 +130,20 @@ async def call_factory(factory: Callable[[], Any], specification: str) -> Any:
     """
     try:
         made = factory()
-        return await made if inspect.isawaitable(made) else made
+        if not inspect.isawaitable(made):
+            return made
+        waiting = asyncio.get_running_loop().call_later(
+            _PATIENCE,
+            gen_log.warning,
+            "%s has not returned an application yet; one that serves by itself never does",
+            specification,
+        )
+        try:
+            return await made
+        finally:
+            waiting.cancel()
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise _failure(f"{specification} fails: {reason}", error) from error
+        raise _failure(f"{specification} fails: {_reason(error)}", error) from error
 
 
 def is_factory(found: Any) -> bool:
@@ -179,6 +204,14 @@ def _arity(found: Any) -> int | None:
 def _shown(found: Any) -> str:
     text = repr(found)
     return text if len(text) <= 60 else f"a {type(found).__qualname__}"
+
+
+def _reason(error: BaseException) -> str:
+    """An exception in one line, and what to do about it where people go wrong."""
+    lines = f"{type(error).__name__}: {error}".splitlines()
+    if isinstance(error, RuntimeError) and "event loop" in lines[0] and "running" in lines[0]:
+        return f"{lines[0]} (what is served must not run one itself)"
+    return lines[0]
 
 
 def _failure(message: str, error: BaseException | None) -> CommandError:

@@ -272,6 +272,10 @@ class Master:
         child.close()
         if child in self._leaving:
             self._leaving.remove(child)
+            if child.failure is not None and child.ready_since:
+                gen_log.error(
+                    "Worker %d: %s%s", child.pid, child.failure.details, child.failure.message
+                )
             return
         for slot in self._slots:
             if slot.serving is child:
@@ -280,12 +284,19 @@ class Master:
                 self._did_not_start(slot, child, status)
 
     def _has_died(self, slot: _Slot, child: Child, status: int) -> None:
-        gen_log.error("Worker %d %s; it is replaced", child.pid, _told(status))
         slot.serving = None
         if time.monotonic() - child.ready_since < _YOUTH:
-            self._pause_before_next(slot)
+            pause = self._pause_before_next(slot)
+            gen_log.error(
+                "Worker %d %s; it is replaced in %g s%s",
+                child.pid,
+                _told(status),
+                pause,
+                "" if slot.failures == 1 else f", after {slot.failures} failures in a row",
+            )
         else:
             slot.failures = 0
+            gen_log.error("Worker %d %s; it is replaced", child.pid, _told(status))
 
     def _did_not_start(self, slot: _Slot, child: Child, status: int) -> None:
         slot.incoming = None
@@ -307,10 +318,11 @@ class Master:
         slot.due = slot.serving is not None
         self._pause_before_next(slot)
 
-    def _pause_before_next(self, slot: _Slot) -> None:
-        pause = min(_FIRST_PAUSE * 2**slot.failures, _LONGEST_PAUSE)
+    def _pause_before_next(self, slot: _Slot) -> float:
+        pause: float = min(_FIRST_PAUSE * 2**slot.failures, _LONGEST_PAUSE)
         slot.failures = min(slot.failures + 1, 16)
         slot.not_before = time.monotonic() + pause
+        return pause
 
     def _end_roll(self, message: str) -> None:
         self._rolling = False
