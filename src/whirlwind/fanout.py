@@ -21,7 +21,6 @@ handler. None of it is in Tornado.
 
 from __future__ import annotations
 
-import asyncio
 import enum
 from collections import deque
 from collections.abc import Awaitable, Iterable
@@ -29,6 +28,7 @@ from typing import Any
 
 from whirlwind.protocol import frames, masking
 from whirlwind.protocol.limits import MAX_QUEUED_BYTES
+from whirlwind.server.waiters import WriteWaiters
 from whirlwind.websocket.connection import WebSocketConnection
 from whirlwind.websocket.errors import WebSocketClosedError, WebSocketError
 from whirlwind.websocket.sender import check_text, plain
@@ -67,7 +67,8 @@ def broadcast(
     """Send a message to many connections, making its frame, compressed or not, only once.
 
     Closed and closing connections are passed over. A connection without a queue of its own gets
-    one when its peer is slow: of 1 MiB, and it is closed when that is full.
+    one when its peer is slow: of 1 MiB, and it is closed when that is full. So is one whose full
+    queue says `WhenFull.WAIT`: nobody waits here, and the others must get the message.
 
     :arg connections: handlers and other connections; may change while this runs.
     :arg message: str, bytes, or a dict that is sent as JSON.
@@ -93,7 +94,11 @@ def broadcast(
                     connection.send(shared.frame_for(connection))
                 continue
             queue = limit_queue(connection)
-        queue.put_shared(shared)
+        if queue.when_full is WhenFull.WAIT and queue.is_full():
+            queue.give_up()
+            count -= 1
+        else:
+            queue.put_shared(shared)
     return count
 
 
@@ -174,7 +179,7 @@ class SendQueue:
         self.when_full = WhenFull.CLOSE
         self._connection = connection
         self._items: deque[_Shared] = deque()
-        self._room: asyncio.Future[None] | None = None
+        self._room: WriteWaiters | None = None
 
     def __len__(self) -> int:
         return len(self._items)
@@ -226,9 +231,13 @@ class SendQueue:
             while len(self._items) > 1 and self._is_over():
                 self._drop()
         else:
-            while self._items:
-                self._drop()
-            self._connection.close(1008, "reads too slowly")
+            self.give_up()
+
+    def give_up(self) -> None:
+        """Throw away what is queued, and close the connection."""
+        while self._items:
+            self._drop()
+        self._connection.close(1008, "reads too slowly")
 
     def _drop(self) -> None:
         self.size -= len(self._items.popleft().payload)
@@ -236,8 +245,8 @@ class SendQueue:
 
     def _wait(self) -> Awaitable[None]:
         if self._room is None:
-            self._room = self._connection.loop.create_future()
-        return asyncio.shield(self._room)
+            self._room = WriteWaiters(self._connection.loop)
+        return self._room.add()
 
     # --- what the connection calls --------------------------------------------------------------
 
@@ -250,7 +259,7 @@ class SendQueue:
                 connection.flush()
         if self._room is not None and not self.is_full():
             room, self._room = self._room, None
-            room.set_result(None)
+            room.succeed()
 
     def drain_all(self) -> None:
         """Nothing more will come: send what is left."""
@@ -268,8 +277,7 @@ class SendQueue:
         self.size = 0
         if self._room is not None:
             room, self._room = self._room, None
-            room.set_exception(WebSocketClosedError())
-            room.exception()  # nobody may be waiting
+            room.fail(WebSocketClosedError())
 
 
 class _Shared:

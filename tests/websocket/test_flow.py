@@ -708,6 +708,24 @@ def test_broadcast_to_a_slow_reader(
     server.call(send)
 
 
+def test_broadcast_does_not_wait_for_a_full_queue(
+    server: ServerThread, slow: tuple[Peer, Any], seen: list[Any]
+) -> None:
+    """The others get the message, whatever was agreed on with the one that is slow."""
+    _, handler = slow
+    block(server, handler)
+    with Peer(server) as other:
+        wait_for(lambda: len(seen) == 2)
+
+        def send() -> list[int]:
+            fanout.limit_queue(handler, max_messages=2, when_full=WhenFull.WAIT)
+            return [fanout.broadcast([handler, seen[1]], str(i)) for i in range(4)]
+
+        assert server.call(send) == [2, 2, 1, 1]
+        assert [other.message() for _ in range(4)] == ["0", "1", "2", "3"]
+        assert server.call(lambda: handler.ws_connection.is_closing())
+
+
 def test_broadcast_refuses_what_is_no_message(server: ServerThread) -> None:
     with pytest.raises(TypeError):
         fanout.broadcast([], 5)  # type: ignore[arg-type]
