@@ -1,7 +1,10 @@
 """Coroutines and engines that wait for callbacks."""
 
 import asyncio
+import functools
 import gc
+import inspect
+import sys
 import weakref
 from collections.abc import Callable, Generator
 from typing import Any
@@ -152,10 +155,26 @@ def test_task_of_a_coroutine(both: Runs) -> None:
     def future(x: int, callback: Callable[[int], None]) -> None:
         later(callback, x * 6)
 
-    def steps() -> Steps:
-        return (yield [gen.Task(each, 1) for each in (old, new, takes, engine, future)])
+    def marked(x: int, callback: Callable[[int], None]) -> None:
+        later(callback, x * 7)
 
-    assert both(steps) == [2, 3, 4, 5, 6]
+    @functools.wraps(new)
+    def hidden(*args: Any, **kwargs: Any) -> None:
+        marked(*args, **kwargs)
+
+    if sys.version_info >= (3, 12):
+        inspect.markcoroutinefunction(hidden)
+
+    class Methods:
+        async def new(self, x: int) -> int:
+            return await new(x)
+
+    functions = [old, new, Methods().new, functools.partial(new), takes, engine, future, hidden]
+
+    def steps() -> Steps:
+        return (yield [gen.Task(each, 1) for each in functions])
+
+    assert both(steps) == [2, 3, 3, 3, 4, 5, 6, 7]
 
 
 @pytest.mark.parametrize("function", [fails, fails_later])

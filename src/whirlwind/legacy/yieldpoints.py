@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
@@ -242,7 +243,13 @@ def Task(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
 
 
 def _is_coroutine_without_callback(func: Any) -> bool:
-    if not (is_coroutine_function(func) or inspect.iscoroutinefunction(func)):
+    plain = func
+    while isinstance(plain, functools.partial):
+        plain = plain.func
+    code = getattr(getattr(plain, "__func__", plain), "__code__", None)
+    # By its code: what is only marked as a coroutine function may take a callback all the same.
+    is_native = code is not None and code.co_flags & inspect.CO_COROUTINE
+    if not (is_native or is_coroutine_function(func)):
         return False
     return "callback" not in inspect.signature(func).parameters
 
