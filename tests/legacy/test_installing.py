@@ -188,3 +188,45 @@ def test_the_module_has_its_documentation() -> None:
     for name in legacy.__all__:
         assert getattr(legacy, name).__doc__, name
     assert whirlwind.legacy is legacy
+
+
+USES = """\
+from whirlwind import concurrent, gen, ioloop, stack_context, testing, util, web
+from contextlib import nullcontext
+loop = ioloop.IOLoop.current()
+gen.engine(lambda: None)
+gen.Task(lambda callback: callback())
+gen.Callback("key")
+gen.Wait("key")
+gen.WaitAll(["key"])
+class Point(gen.YieldPoint): pass
+concurrent.return_future(lambda callback: callback())()
+concurrent.TracebackFuture()
+web.asynchronous(lambda self: None)
+stack_context.StackContext(nullcontext)
+stack_context.ExceptionStackContext(None)
+stack_context.NullContext()
+stack_context.wrap(print)
+stack_context.run_with_stack_context(nullcontext(), int)
+gen.coroutine(lambda: None)(callback=print)
+loop.initialized()
+loop.set_blocking_log_threshold(None)
+util.u("")
+testing.get_unused_port()
+type("Case", (testing.LogTrapTestCase,), {"runTest": lambda self: None})().run()
+"""
+
+
+def test_each_kind_of_use_is_warned_of_once_where_it_is(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(USES + USES)
+    done = subprocess.run(
+        [sys.executable, "-W", "always::DeprecationWarning", program],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    warned = [line for line in done.stderr.splitlines() if " is a form of Tornado 4: " in line]
+    lines = [int(line.removeprefix(f"{program}:").partition(":")[0]) for line in warned]
+    assert lines == list(range(4, 24)), done.stderr
+    assert done.returncode == 0, done.stderr

@@ -34,7 +34,9 @@ KINDS = {
     "gen.engine",
     "io_loop=",
     "stack_context.ExceptionStackContext",
+    "stack_context.NullContext",
     "stack_context.StackContext",
+    "stack_context.wrap",
     "web.asynchronous",
 }
 

@@ -15,7 +15,7 @@ from whirlwind.legacy.calls import (
     with_result,
     without_result,
 )
-from whirlwind.legacy.contexts import wrap
+from whirlwind.legacy.contexts import capture
 from whirlwind.legacy.installing import override
 from whirlwind.legacy.warning import warn
 from whirlwind.process import Subprocess
@@ -136,6 +136,6 @@ def _executor_decorator(original: Callable[..., Any]) -> Callable[..., Any]:
 def _set_exit_callback(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def set_exit_callback(self: Any, callback: Callable[[int], Any]) -> None:
-        original(self, wrap(callback))
+        original(self, capture(callback))
 
     return set_exit_callback

@@ -130,7 +130,7 @@ class _Handler(AbstractContextManager[None]):
         return isinstance(value, Exception) and bool(self._function(typ, value, traceback))
 
 
-class NullContext:
+class NoContexts:
     """A block whose callbacks run in no stack context: for what outlives whoever asked for it."""
 
     def __init__(self) -> None:
@@ -144,6 +144,14 @@ class NullContext:
         self, typ: _Type, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         _contexts.set(self._outer)
+
+
+class NullContext(NoContexts):
+    """A block whose callbacks run in no stack context: for what outlives whoever asked for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        warn("stack_context.NullContext", "call in an empty contextvars.Context what outlives this")
 
 
 #: The contexts of the code that runs now, outermost first.
@@ -198,14 +206,8 @@ def call_within(contexts: tuple[_Context, ...], function: Callable[[], _T]) -> _
         _contexts.set(before)
 
 
-def wrap(fn: Any) -> Any:
-    """Make a function that runs ``fn`` in the contexts that are current now.
-
-    For functions that are called from elsewhere: by a thread, a C library, an event source of
-    one's own. What `IOLoop` calls back needs no wrapping.
-
-    :arg fn: the function. None, or what was wrapped before, is returned as it is.
-    """
+def capture(fn: Any) -> Any:
+    """What :func:`wrap` does, for this package's own use."""
     if fn is None or hasattr(fn, "stack_contexts"):
         return fn
     captured = current_contexts()
@@ -216,6 +218,18 @@ def wrap(fn: Any) -> Any:
     functools.update_wrapper(wrapped, fn)
     wrapped.stack_contexts = captured  # type: ignore[attr-defined]
     return wrapped
+
+
+def wrap(fn: Any) -> Any:
+    """Make a function that runs ``fn`` in the contexts that are current now.
+
+    For functions that are called from elsewhere: by a thread, a C library, an event source of
+    one's own. What `IOLoop` calls back needs no wrapping.
+
+    :arg fn: the function. None, or what was wrapped before, is returned as it is.
+    """
+    warn("stack_context.wrap", "call the function in a copy of the context: contextvars")
+    return capture(fn)
 
 
 def wrapped_in(fn: Any) -> tuple[_Context, ...] | None:
@@ -234,6 +248,7 @@ def run_with_stack_context(context: AbstractContextManager[Any], func: Callable[
 
     :returns: what the function returns.
     """
+    warn("stack_context.run_with_stack_context", "await the coroutine where the variable is set")
     with context:
         return func()
 

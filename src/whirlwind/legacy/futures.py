@@ -25,17 +25,8 @@ _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 _NOTHING = object()
 
 
-class _AnyFuture(type):
-    """Every future is an instance: there was one class, under two names."""
-
-    def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, Future)
-
-
-class TracebackFuture(asyncio.Future[Any], metaclass=_AnyFuture):
-    """A future with ``exc_info``; every exception has had its traceback since Python 3.
-
-    Every other future counts as an instance of this class too.
+class CallbackFuture(asyncio.Future[Any]):
+    """A future that also tells its exception as ``sys.exc_info()`` does.
 
     :arg loop: the asyncio loop; that of the current `IOLoop` when None.
     """
@@ -53,6 +44,26 @@ class TracebackFuture(asyncio.Future[Any], metaclass=_AnyFuture):
         future_set_exc_info(self, exc_info)
 
 
+class _AnyFuture(type):
+    """Every future is an instance: there was one class, under two names."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, Future)
+
+
+class TracebackFuture(CallbackFuture, metaclass=_AnyFuture):
+    """A future with ``exc_info``; every exception has had its traceback since Python 3.
+
+    Every other future counts as an instance of this class too.
+
+    :arg loop: the asyncio loop; that of the current `IOLoop` when None.
+    """
+
+    def __init__(self, *, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        super().__init__(loop=loop)
+        warn("concurrent.TracebackFuture", "call asyncio.get_running_loop().create_future()")
+
+
 def return_future(f: Callable[..., Any]) -> Callable[..., Future[Any]]:
     """Make a function that calls its ``callback`` argument return a `Future` as well.
 
@@ -68,7 +79,7 @@ def return_future(f: Callable[..., Any]) -> Callable[..., Future[Any]]:
     @functools.wraps(f)
     def wrapper(*args: Any, **kwargs: Any) -> Future[Any]:
         warn("concurrent.return_future", "write async def, which returns its result")
-        future = TracebackFuture()
+        future = CallbackFuture()
         got_value = False
 
         def resolve(value: Any = _NOTHING) -> None:

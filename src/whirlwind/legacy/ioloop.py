@@ -13,11 +13,11 @@ from typing import Any
 from whirlwind.concurrent import Future
 from whirlwind.ioloop import IOLoop, _loop_of_thread
 from whirlwind.legacy.contexts import (
-    NullContext,
+    NoContexts,
     call_within,
+    capture,
     current_contexts,
     set_contexts,
-    wrap,
     wrapped_in,
 )
 from whirlwind.legacy.installing import override, replace
@@ -113,7 +113,7 @@ class _Watch:
         self._io_loop = io_loop
         self._seconds = seconds
         self._handle: Any = None
-        with NullContext():
+        with NoContexts():
             io_loop.add_callback(self._turn)
         self._stopped = False
 
@@ -133,7 +133,7 @@ def _add_future(original: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(original)
     def add_future(self: IOLoop, future: Any, callback: Callable[..., Any]) -> None:
         if not isinstance(future, Future):
-            callback = wrap(callback)  # the thread that finishes it has no contexts to pass on
+            callback = capture(callback)  # the thread that finishes it has no contexts to pass on
         original(self, future, callback)
 
     return add_future
@@ -142,7 +142,7 @@ def _add_future(original: Callable[..., None]) -> Callable[..., None]:
 def _add_handler(original: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(original)
     def add_handler(self: IOLoop, fd: Any, handler: Callable[..., Any], events: int) -> None:
-        original(self, fd, wrap(handler), events)
+        original(self, fd, capture(handler), events)
 
     return add_handler
 
@@ -152,7 +152,7 @@ def _from_signal(original: Callable[..., None]) -> Callable[..., None]:
     def add_callback_from_signal(
         self: IOLoop, callback: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> None:
-        with NullContext():  # the contexts are those of whatever the signal has interrupted
+        with NoContexts():  # the contexts are those of whatever the signal has interrupted
             original(self, callback, *args, **kwargs)
 
     return add_callback_from_signal

@@ -25,10 +25,10 @@ from whirlwind.legacy.contexts import (
     Catcher,
     active,
     call_within,
+    capture,
     contexts_as_set,
     inconsistency,
     set_contexts,
-    wrap,
 )
 from whirlwind.legacy.futures import deliver
 from whirlwind.legacy.installing import install as install_all
@@ -111,7 +111,7 @@ class Runner(gen.Runner):
         def callback(*args: Any, **kwargs: Any) -> None:
             self.set_result(key, one_value(*args, **kwargs))
 
-        wrapped: Callable[..., None] = wrap(callback)
+        wrapped: Callable[..., None] = capture(callback)
         return wrapped
 
     # --- what becomes of what was yielded -------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any, Final
 from whirlwind.concurrent import Future
 from whirlwind.iostream import BaseIOStream, IOStream, SSLIOStream, StreamClosedError
 from whirlwind.legacy.calls import accept_callback, take_callback
-from whirlwind.legacy.contexts import wrap
+from whirlwind.legacy.contexts import capture
 from whirlwind.legacy.installing import override, replace
 from whirlwind.legacy.warning import warn
 from whirlwind.log import app_log
@@ -38,7 +38,7 @@ def install() -> None:
 def _set_close_callback(original: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(original)
     def set_close_callback(self: Any, callback: Callable[[], None] | None) -> None:
-        original(self, wrap(callback))  # whatever closes the stream has other contexts
+        original(self, capture(callback))  # whatever closes the stream has other contexts
 
     return set_close_callback
 
@@ -123,7 +123,7 @@ def _call(stream: Any, callback: Callable[..., Any], *args: Any) -> None:
 
 def _on_data(stream: Any, future: Future[Any], callback: Callable[..., Any]) -> None:
     """Give the callback what was read. A stream that closes first tells its close callback."""
-    callback = wrap(callback)
+    callback = capture(callback)
 
     def done(future: Future[Any]) -> None:
         if not future.cancelled() and future.exception() is None:
@@ -133,7 +133,7 @@ def _on_data(stream: Any, future: Future[Any], callback: Callable[..., Any]) -> 
 
 
 def _on_done(stream: Any, future: Future[Any], callback: Callable[..., Any]) -> None:
-    callback = wrap(callback)
+    callback = capture(callback)
 
     def done(future: Future[Any]) -> None:
         if not future.cancelled() and future.exception() is None:
@@ -150,7 +150,7 @@ def _on_written(stream: Any, future: Future[Any], callback: Callable[..., Any]) 
     if future.done():
         _on_done(stream, future, callback)
         return
-    callback = wrap(callback)
+    callback = capture(callback)
     mine = object()
     setattr(stream, _WRITE_DUE, mine)
 
@@ -184,8 +184,8 @@ class _Pieces:
         self.read_bytes = read_bytes
         self.left = left
         self.once = once
-        self.streaming = wrap(streaming)
-        self.callback = wrap(callback)
+        self.streaming = capture(streaming)
+        self.callback = capture(callback)
         self.end: Future[bytes] = stream.io_loop.asyncio_loop.create_future()
 
     def start(self) -> Future[bytes] | None:

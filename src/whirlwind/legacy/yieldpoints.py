@@ -11,8 +11,8 @@ from whirlwind._public import claim
 from whirlwind.concurrent import Future, future_set_result_unless_cancelled
 from whirlwind.gen import convert_yielded, is_coroutine_function
 from whirlwind.ioloop import IOLoop
-from whirlwind.legacy.contexts import Catcher, wrap
-from whirlwind.legacy.futures import TracebackFuture
+from whirlwind.legacy.contexts import Catcher, capture
+from whirlwind.legacy.futures import CallbackFuture
 from whirlwind.legacy.installing import install
 from whirlwind.legacy.warning import warn
 from whirlwind.log import app_log
@@ -33,6 +33,11 @@ class YieldPoint:
     Subclass it to adapt a source of events: in :meth:`start`, ``runner.register_callback(key)`` and
     hand out ``runner.result_callback(key)``.
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not cls.__module__.startswith("whirlwind."):
+            warn("gen.YieldPoint", "give the class a method __await__, or make a future")
 
     def start(self, runner: Any) -> None:
         """The coroutine has yielded this object.
@@ -226,7 +231,7 @@ def Task(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
     warn("gen.Task", "await a coroutine, or a future whose set_result is the callback")
     if _is_coroutine_without_callback(func):
         return convert_yielded(func(*args, **kwargs))
-    future = TracebackFuture()
+    future = CallbackFuture()
 
     def fail(typ: Any, value: Any, traceback: Any) -> bool:
         if future.done():
@@ -238,7 +243,7 @@ def Task(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
         future_set_result_unless_cancelled(future, one_value(*args, **kwargs))
 
     with Catcher(fail):
-        func(*args, callback=wrap(callback), **kwargs)
+        func(*args, callback=capture(callback), **kwargs)
     return future
 
 
