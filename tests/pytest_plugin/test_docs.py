@@ -9,7 +9,7 @@ import pytest
 from tests.project import ROOT
 from tests.pytest_plugin.conftest import PLUGIN, Run
 from whirlwind import pytest_plugin
-from whirlwind.pytest_plugin import plugin, runner
+from whirlwind.pytest_plugin import plugin, runner, served
 from whirlwind.testing import get_async_test_timeout
 
 TEXT = (ROOT / "docs/testing.md").read_text(encoding="utf-8")
@@ -94,6 +94,8 @@ def test_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "five seconds" in TEXT
     assert runner.GRACE == 1
     assert "have a second for it" in TEXT
+    assert served._DRAIN == 1
+    assert "still run have a second" in TEXT
 
 
 def test_the_entry_point() -> None:

@@ -266,6 +266,7 @@ def test_what_is_open_at_the_end_is_no_leak(run: Run) -> None:
         import pytest
         from application import Echo, Hello
         from whirlwind import gen, sse, web
+        from whirlwind.client import HTTPTimeoutError
         from whirlwind.httpclient import AsyncHTTPClient
 
         class Events(web.RequestHandler):
@@ -275,12 +276,24 @@ def test_what_is_open_at_the_end_is_no_leak(run: Run) -> None:
                         await stream.send("x")
                         await asyncio.sleep(0.001)
 
+        class Slow(web.RequestHandler):
+            cancelled = 0
+
+            async def get(self):
+                try:
+                    await asyncio.sleep(3600)
+                except asyncio.CancelledError:
+                    Slow.cancelled += 1
+                    raise
+
         class Ticking(Echo):
             ping_interval = 1
 
         @pytest.fixture
         def app():
-            return web.Application([("/events", Events), ("/socket", Ticking), ("/", Hello)])
+            return web.Application(
+                [("/events", Events), ("/slow", Slow), ("/socket", Ticking), ("/", Hello)]
+            )
 
         async def test_stream(whirlwind_client, whirlwind_url):
             waiting = AsyncHTTPClient().fetch(whirlwind_url + "/events")
@@ -300,6 +313,13 @@ def test_what_is_open_at_the_end_is_no_leak(run: Run) -> None:
             whirlwind_client.fetch("/events")
             await whirlwind_client.fetch("/")
 
+        async def test_a_handler_that_waits(whirlwind_client):
+            with pytest.raises(HTTPTimeoutError):
+                await whirlwind_client.fetch("/slow", request_timeout=0.1)
+
+        def test_it_was_cancelled():
+            assert Slow.cancelled == 1
+
         async def test_a_client_in_a_thread(whirlwind_url):
             def fetch():
                 with urllib.request.urlopen(whirlwind_url) as response:
@@ -307,7 +327,7 @@ def test_what_is_open_at_the_end_is_no_leak(run: Run) -> None:
             assert await asyncio.to_thread(fetch) == b"hello"
         """
     )
-    result.assert_outcomes(passed=4)
+    result.assert_outcomes(passed=6)
 
 
 def test_without_an_application(run: Run) -> None:

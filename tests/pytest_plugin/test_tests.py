@@ -12,6 +12,13 @@ def test_a_mark_or_a_fixture_makes_a_test_ours_and_nothing_else_does(run: Run) -
         import pytest
         from whirlwind import gen
 
+        def test_plain():
+            pass
+
+        def test_nothing_was_imported():
+            for late in ("runner", "waiting"):
+                assert f"whirlwind.pytest_plugin.{late}" not in __import__("sys").modules
+
         @pytest.mark.whirlwind
         async def test_marked():
             await asyncio.sleep(0)
@@ -30,15 +37,12 @@ def test_a_mark_or_a_fixture_makes_a_test_ours_and_nothing_else_does(run: Run) -
             async def test_method(self):
                 await asyncio.sleep(0)
 
-        def test_plain():
-            assert "whirlwind.ioloop" in __import__("sys").modules
-
         async def test_of_nobody():
             assert 0
         """,
         alone=True,
     )
-    result.assert_outcomes(passed=5, failed=1)
+    result.assert_outcomes(passed=6, failed=1)
     result.stdout.fnmatch_lines(["*async def functions are not natively supported*"])
 
 

@@ -261,6 +261,12 @@ class Relay:
         """The coroutine that it runs: for those who look through tasks to see where they wait."""
         return self._generator.gi_yieldfrom
 
+    @property
+    def context(self) -> Context:
+        """What its coroutine runs in; the task, which was made before, does not know."""
+        context: Context = self._context
+        return context
+
     def __await__(self) -> Generator[Any, Any, Any]:
         raise RuntimeError("a relay is run by its task only")
 

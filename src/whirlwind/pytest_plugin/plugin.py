@@ -268,14 +268,14 @@ class State:
                     setattr(item, name, MethodType(own, item))
             self.claim()
 
-    def end(self, item: pytest.Item) -> None:
-        """A test is torn down, with all fixtures that were to be."""
-        from whirlwind.pytest_plugin.waiting import list_tasks
-
+    def end(self, item: pytest.Item, next_item: pytest.Item | None) -> None:
+        """A test is torn down, with all fixtures that the next one does not share."""
         self.item = None
         runner = self._runner
         if self._claimed is not item or runner is None:
             return
+        from whirlwind.pytest_plugin.waiting import list_tasks
+
         self._claimed = None
         last = runner.users == 1
         problems: list[str] = []
@@ -290,7 +290,9 @@ class State:
                 count = _number(len(mistakes), "exception")
                 problems.append(f"{count} that nobody has seen:\n{''.join(mistakes)}")
         finally:
-            self._contexts.pop(item.nodeid, None)
+            shared = set() if next_item is None else {n.nodeid for n in next_item.listchain()}
+            for ended in self._contexts.keys() - shared:
+                del self._contexts[ended]
             runner.checking = runner.debugging = False
             self.release()
         if problems:
@@ -411,7 +413,9 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
+def pytest_runtest_teardown(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, Any, Any]:
     """Look at what is left once the last fixture has ended."""
     state = item.config.stash[_STATE]
     try:
@@ -420,7 +424,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
         state.failed = True
         raise
     finally:
-        state.end(item)
+        state.end(item, nextitem)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

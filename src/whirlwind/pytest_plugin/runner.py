@@ -22,7 +22,8 @@ PATIENCE: Final = 5.0
 #: Seconds for tasks that are about to end by themselves, such as handlers whose client has left.
 GRACE: Final = 1.0
 
-#: Whose fixtures or test a task comes from: the node's id. Tasks inherit it from each other.
+#: What a task comes from: the id of the node whose fixtures or test it is, or a server's. Tasks
+#: inherit it from each other, and handlers from what their server was started in.
 _owner: "contextvars.ContextVar[str]" = contextvars.ContextVar("whirlwind_test")
 
 _ASYNCIO: Final = os.path.dirname(asyncio.__file__)
@@ -125,11 +126,8 @@ class Runner:
 
         :arg owner: the id of the node that they come from; None for all.
         """
-        return [
-            task
-            for task in asyncio.all_tasks(self.loop)
-            if task not in self._holding and (owner is None or _owner_of(task) == owner)
-        ]
+        found = asyncio.all_tasks(self.loop) if owner is None else tasks_of(owner, self.loop)
+        return [task for task in found if task not in self._holding]
 
     def wait_a_moment(self, tasks: "list[asyncio.Task[Any]]") -> "list[asyncio.Task[Any]]":
         """Let tasks end that are about to; returns those that have not."""
@@ -271,17 +269,24 @@ class _Watch:
 
 
 def context_for(owner: str, inherited: contextvars.Context) -> contextvars.Context:
-    """Make the context of a node's fixtures or test."""
+    """Make the context of a node's fixtures or test, or of a server."""
     context = inherited.copy()
     context.run(_owner.set, owner)
     return context
 
 
+def tasks_of(owner: str, loop: asyncio.AbstractEventLoop) -> "list[asyncio.Task[Any]]":
+    """Tasks that come from a node or a server and run."""
+    return [task for task in asyncio.all_tasks(loop) if _owner_of(task) == owner]
+
+
 def _owner_of(task: "asyncio.Task[Any]") -> str | None:
     if sys.version_info >= (3, 12):
         return task.get_context().get(_owner)
-    # Before 3.12 tasks do not show their context; what they refer to includes it.
-    for found in gc.get_referents(task):
+    # Before 3.12 tasks do not show their context; what they refer to includes it. And some of ours
+    # are made before their coroutine, which has another one.
+    coro: Any = task.get_coro()
+    for found in [getattr(coro, "context", None), *gc.get_referents(task)]:
         if type(found) is contextvars.Context and _owner in found:
             return found[_owner]
     return None

@@ -1,6 +1,7 @@
 """What the fixtures give: a server for the application of the test, and clients that know it."""
 
 import asyncio
+import contextvars
 import copy
 import re
 import weakref
@@ -13,13 +14,14 @@ from whirlwind.cli.loading import adapt
 from whirlwind.client import Client, HTTPResponse
 from whirlwind.httpclient import AsyncHTTPClient, HTTPRequest
 from whirlwind.httpserver import HTTPServer
+from whirlwind.pytest_plugin.runner import context_for, tasks_of
 from whirlwind.testing import AsyncHTTPSTestCase, bind_unused_port
 from whirlwind.websocket import WebSocketClientConnection, websocket_connect
 
 if TYPE_CHECKING:
     from whirlwind.client.stream import StreamContext
 
-#: Seconds for requests that are under way when the test has ended.
+#: Seconds for handlers that still run when the test has ended, and then for their cancellation.
 _DRAIN: Final = 1.0
 #: Threads for a WSGI application.
 _THREADS: Final = 4
@@ -69,12 +71,26 @@ class RunningServer:
 
     async def start(self) -> None:
         """Start the application, if it is one with a lifespan, and accept connections."""
-        await self._application.startup()
         sock, self.port = bind_unused_port()
-        self.http_server.add_sockets([sock])
+        context = context_for(f"the application of {self.url}", contextvars.copy_context())
+        try:
+            await asyncio.create_task(self._application.startup(), context=context)
+        except BaseException:
+            sock.close()
+            raise
+        context_for(self.url, context).run(self.http_server.add_sockets, [sock])
 
     async def stop(self) -> None:
-        """Finish what is under way, close the rest, and stop the application."""
+        """Finish what is under way, cancel and close the rest, and stop the application."""
+        self.http_server.stop()
+        loop = asyncio.get_running_loop()
+        # Handlers whose client has left may still wait for something, for as long as it takes.
+        if handlers := tasks_of(self.url, loop):
+            await asyncio.wait(handlers, timeout=_DRAIN)
+        if handlers := tasks_of(self.url, loop):
+            for task in handlers:
+                task.cancel()
+            await asyncio.wait(handlers, timeout=_DRAIN)
         await self.http_server.drain(_DRAIN, idle_grace=0)
         await self._application.shutdown()
 
