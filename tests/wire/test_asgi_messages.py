@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -420,6 +421,61 @@ def test_large_messages(start) -> None:
     talk(server, conversation)
     wait_until(lambda: seen)
     assert seen == [1006]  # of the client there was no close frame that anybody has read
+
+
+def test_messages_that_nobody_receives_are_not_buffered(start) -> None:
+    go = threading.Event()
+    accepted = threading.Event()
+    seen: list[int] = []
+
+    async def app(scope, receive, send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        accepted.set()
+        await asyncio.get_running_loop().run_in_executor(None, go.wait)
+        while (event := await receive())["type"] == "websocket.receive":
+            seen.append(len(event["bytes"]))
+
+    server = start(ASGIContainer(app))
+    frame = b"\x82\xfe" + (60_000).to_bytes(2, "big") + b"\0\0\0\0" + bytes(60_000)
+    with server.connect() as connection:
+        connection.send(build("/", fields=UPGRADE))
+        assert connection.reader.head().status == 101
+        assert accepted.wait(10)
+        connection.sock.setblocking(False)
+        sent = 0
+        with contextlib.suppress(BlockingIOError):
+            while sent < 64 << 20:  # more than the kernel takes, so that somebody has to wait
+                sent += connection.sock.send(frame[sent % len(frame) :])
+                server.turn()
+        assert sent < 64 << 20
+        go.set()
+        connection.sock.setblocking(True)
+        connection.send(frame[sent % len(frame) :] + b"\x88\x80abcd")
+        wait_until(lambda: sum(seen) == (sent // len(frame) + 1) * 60_000)
+
+
+def test_messages_that_the_client_does_not_read_make_the_application_wait(start) -> None:
+    sent: list[int] = []
+
+    async def app(scope, receive, send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        for number in range(400):
+            await send({"type": "websocket.send", "bytes": bytes(65_000)})
+            sent.append(number)
+        await send({"type": "websocket.close"})
+
+    server = start(ASGIContainer(app))
+    with server.connect() as connection:
+        connection.send(build("/", fields=UPGRADE))
+        assert connection.reader.head().status == 101
+        wait_until(lambda: sent)
+        for _ in range(50):
+            server.turn()
+        assert len(sent) < 400  # of 26 MB; the kernel takes a few
+        connection.reader.exactly(400 * 65_004)
+        assert connection.reader.exactly(4) == b"\x88\x02\x03\xe8"
 
 
 def test_a_cancelled_receive_loses_no_message(start) -> None:
