@@ -1,6 +1,6 @@
 """Sets up environments and runs what the Makefile's targets ask for; needs only Python 3.11.
 
-usage: project.py demo|test|lint|compat|bench|clean [arguments of what it runs]
+usage: project.py demo|test|lint|compat|apps|bench|clean [arguments of what it runs]
 """
 
 import concurrent.futures
@@ -28,6 +28,9 @@ SUITE_WANTS = ("hypothesis", "pycares<5", "twisted")
 SUITE = ROOT / ".venv-compat/suite/tornado/test"
 SUITE_RUNNER = "tools/compat/suite.py"
 BROWSER_TESTS = "tests/demo/test_demo_browser.py"
+#: Tests of other people's applications, and where the environments of those are.
+APPS_TESTS = ROOT / "tests/apps"
+APPS_ENVIRONMENTS = ROOT / ".venv-apps"
 
 #: `make test` runs on these minor versions too, where a working interpreter is found.
 ALSO_TESTED = (11, 13)
@@ -62,6 +65,7 @@ def main(arguments: Sequence[str]) -> int:
         "test": test,
         "lint": lint,
         "compat": compat,
+        "apps": apps,
         "bench": bench,
         "clean": clean,
     }
@@ -119,6 +123,17 @@ def compat(arguments: list[str]) -> int:
     python = suite_environment(sys.executable)
     build(python)
     return run([python, SUITE_RUNNER, *arguments], TORNADO_TEST=str(SUITE))
+
+
+def apps(arguments: list[str]) -> int:
+    """Make the environments of the applications that are named, or of all; tests use them then."""
+    table = applications()
+    if unknown := [name for name in arguments if name not in table]:
+        print(f"No application {', '.join(unknown)}: there are {', '.join(table)}.")
+        return 2
+    for name in arguments or table:
+        application_environment(name, table[name], sys.executable)
+    return 0
 
 
 def bench(arguments: list[str]) -> int:
@@ -221,6 +236,26 @@ def suite_environment(base: str) -> str:
                 if name.startswith("tornado/test/"):
                     packed.extract(name, SUITE.parent.parent)
     stamp.write_text(source)
+    return python
+
+
+def applications() -> dict[str, list[str]]:
+    """Return what is installed for each application that tests run."""
+    table = tomllib.loads((APPS_TESTS / "applications.toml").read_text())
+    return {name: entry["requires"] for name, entry in table.items()}
+
+
+def application_environment(name: str, requires: list[str], base: str) -> str:
+    """Make an environment with an application and Whirlwind, and return its Python."""
+    folder = APPS_ENVIRONMENTS / name
+    python = environment(folder, base, dev=False)
+    stamp = folder / "application-from"
+    source = " ".join(requires)
+    if not stamp.is_file() or stamp.read_text() != source:
+        print(f"Adding {source}", flush=True)
+        _check([*_pip(python), *requires])
+        stamp.write_text(source)
+    build(python)
     return python
 
 
@@ -329,11 +364,13 @@ def _test_steps(python: str, arguments: list[str]) -> tuple[list[Step], list[Ste
         return [], [(f"pytest, {name}, plain Python", command, plain)]
     compiled = {**common, "WHIRLWIND_EXTENSIONS": "1"}
     # To a browser the forms and versions are the same, and to look at every page takes a minute.
+    # An application runs in its own environment, whatever Python runs its test.
     again = [] if arguments else [f"--ignore={BROWSER_TESTS}"]
-    first = [] if Path(python).parent.parent == VENV else again
+    other = [] if arguments else [*again, f"--ignore={APPS_TESTS.relative_to(ROOT)}"]
+    first = Path(python).parent.parent == VENV
     return [(f"compile, {name}", _build_command(python), compiled)], [
-        (f"pytest, {name}, compiled", command + first, compiled),
-        (f"pytest, {name}, plain Python", command + again, plain),
+        (f"pytest, {name}, compiled", command + ([] if first else other), compiled),
+        (f"pytest, {name}, plain Python", command + (again if first else other), plain),
     ]
 
 

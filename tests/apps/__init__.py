@@ -1,0 +1,1 @@
+"""Other people's applications on Whirlwind, in the environments that ``make apps`` makes."""
