@@ -51,7 +51,7 @@ class Outlet:
         self.write_deadline = 0.0
         # What was collected: nearly always one piece, for which there is no need of a list.
         self._first = b""
-        self._rest: list[bytes] = []
+        self._rest: list[bytes] | None = None
         self._out_size = 0
         self._blocked = False
         self._unyielding = 0
@@ -60,15 +60,17 @@ class Outlet:
     def send(self, data: bytes) -> None:
         """Send bytes, or keep them until the read event is over."""
         if self.corked:
-            if self._out_size:
-                self._rest.append(data)
-            else:
+            if not self._out_size:
                 self._first = data
+            elif self._rest is None:
+                self._rest = [data]
+            else:
+                self._rest.append(data)
             self._out_size += len(data)
             # One large answer waits for the end of the turn like any other: to answer a few dozen
             # requests and then to write keeps the processor's caches warm for both (half the cost
             # of answers with 100 KB).
-            if self._out_size > _MAX_CORKED and len(self._rest) > 1:
+            if self._out_size > _MAX_CORKED and self._rest is not None and len(self._rest) > 1:
                 self.flush()
         elif not self.closed and not self.shut and not self.transport.is_closing():
             self.transport.write(data)
@@ -81,7 +83,7 @@ class Outlet:
         if self.closed or self.shut:
             self._drop()
             return
-        if self._rest:
+        if self._rest is not None:
             pieces = self.collected()
             if size > _MAX_CORKED and len(pieces) < 4 and _GATHERS:
                 # A large piece is not copied, but sent together with the small ones (writev).
@@ -96,13 +98,15 @@ class Outlet:
 
     def collected(self) -> list[bytes]:
         """What was collected and not written; whoever asks has to send it."""
-        pieces = [self._first, *self._rest] if self._out_size else []
+        pieces = [self._first] if self._out_size else []
+        if self._rest is not None:
+            pieces += self._rest
         self._drop()
         return pieces
 
     def _drop(self) -> None:
         self._first = b""
-        self._rest = []
+        self._rest = None
         self._out_size = 0
 
     def end_sending(self) -> bool:

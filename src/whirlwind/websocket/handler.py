@@ -125,6 +125,7 @@ class WebSocketHandler(RequestHandler):
             del self._ww_own_headers
             self.request._headers = None
         self._headers = _NO_HEADERS
+        self._write_buffer = _NO_CHUNKS
 
     def _ww_open(self) -> Awaitable[None] | None:
         return self.open(*self.open_args, **self.open_kwargs)
@@ -351,7 +352,9 @@ class _StreamAttribute:
 WebSocketHandler.stream = _StreamAttribute()  # type: ignore[attr-defined]
 
 
+# Shared by all connections: nothing can be written to these any more.
 _NO_HEADERS = HTTPHeaders()
+_NO_CHUNKS: list[bytes] = []
 
 
 def _nothing() -> Awaitable[None]:
