@@ -154,7 +154,10 @@ class TestRulers:
 
     @pytest.mark.parametrize(
         "script",
-        ["compare", "faults", "idle", "micro", "room", "run", "streams", "vanish", "workers"],
+        [
+            *("applications", "compare", "faults", "idle", "micro", "room", "run", "streams"),
+            *("vanish", "workers"),
+        ],
     )
     def test_a_ruler_explains_itself(self, script: str) -> None:
         command = [sys.executable, f"bench/{script}.py", "--help"]
