@@ -317,7 +317,7 @@ class TestRetries:
                 await soon(lambda: server.requests)
                 await c.aclose()
                 with pytest.raises(HTTPStreamClosedError):
-                    await asyncio.wait_for(future, 10)
+                    await asyncio.wait_for(future, 60)
                 assert len(server.peers) == 1
 
         run(main)
@@ -330,7 +330,7 @@ class TestRetries:
                 await soon(lambda: server.requests and not c.active)
                 await c.aclose()
                 with pytest.raises(HTTPClientError, match="503"):
-                    await asyncio.wait_for(future, 10)
+                    await asyncio.wait_for(future, 60)
 
         run(main)
 

@@ -189,7 +189,7 @@ class ThreadedServer:
         if self.reads_first:
             self.requests.append(first.recv(65536))
         else:
-            self.close_now.wait(20)
+            self.close_now.wait(60)
         first.close()
         self.closed.set()
         try:
@@ -224,7 +224,7 @@ class TestCrossing:
                 await c.fetch(server.url)
                 # The loop is not told of the end of the connection before it sends.
                 server.close_now.set()
-                server.closed.wait(20)
+                server.closed.wait(60)
                 time.sleep(0.01)  # noqa: ASYNC251  (the loop must not see it)
                 found = await c.fetch(
                     server.url, method=method, body=b"x" if method == "PUT" else None
@@ -260,7 +260,7 @@ class TestCrossing:
             async with client() as c:
                 await c.fetch(server.url)
                 server.close_now.set()
-                server.closed.wait(20)
+                server.closed.wait(60)
                 time.sleep(0.01)  # noqa: ASYNC251  (the loop must not see it)
                 found = await c.fetch(server.url, method="POST", body=b"x")
                 assert found.code == 200

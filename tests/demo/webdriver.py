@@ -16,7 +16,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-DEADLINE = 30.0  # seconds; only a failure takes this long
+DEADLINE = 60.0  # seconds; only a failure takes this long
 INSTALL = "apt-get install chromium chromium-driver"
 FLAGS = [
     "--headless",

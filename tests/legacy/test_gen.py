@@ -67,7 +67,7 @@ def as_coroutine(loop: IOLoop) -> Runs:
     """A function that runs a generator function, as a coroutine, to its end."""
 
     def run(function: Callable[[], Steps]) -> Any:
-        return loop.run_sync(gen.coroutine(function), timeout=20)
+        return loop.run_sync(gen.coroutine(function), timeout=60)
 
     return run
 
@@ -92,7 +92,7 @@ def as_engine(loop: IOLoop) -> Runs:
                 assert whole(callback=done.set_result) is None
             return done
 
-        return loop.run_sync(begin, timeout=20)
+        return loop.run_sync(begin, timeout=60)
 
     return run
 
@@ -369,7 +369,7 @@ def test_an_exception_that_comes_when_all_is_over(loop: IOLoop) -> None:
             steps()
         return seen
 
-    assert loop.run_sync(main, timeout=20) == "KeyError"
+    assert loop.run_sync(main, timeout=60) == "KeyError"
 
 
 # --- several at once ----------------------------------------------------------------------------

@@ -18,7 +18,7 @@ _T = TypeVar("_T")
 Run = Callable[[Callable[[], Awaitable[Any]]], Any]
 
 #: A wait that is this long is a hang; a test that passes never waits for it.
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def _new_loop(name: str) -> asyncio.AbstractEventLoop:

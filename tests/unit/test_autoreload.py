@@ -23,7 +23,7 @@ from whirlwind.autoreload.files import SourceFiles
 from whirlwind.autoreload.watcher import Watcher
 
 #: A program that is silent this long hangs; a test that passes never waits for it.
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 #: Moments at which a program may have begun, in nanoseconds since the epoch.
 LONG_AGO = 0

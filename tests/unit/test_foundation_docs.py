@@ -33,7 +33,7 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", TEXT, re.S)
 
 
 #: A wait that is this long is a hang.
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def free_ports() -> dict[str, str]:

@@ -87,9 +87,9 @@ def test_a_callback_from_the_thread_that_ran_the_loop_before_wakes_it(make) -> N
     loop.call_soon(running.set)
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    assert running.wait(20)
+    assert running.wait(60)
     io_loop.add_callback(stop)
-    assert called.wait(20)
+    assert called.wait(60)
     thread.join()
     io_loop.close()
 
@@ -157,7 +157,7 @@ loop.close()
 print("closed")
 """
     command = [sys.executable, *flags, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.stdout == "closed\n"
     assert done.returncode == 0
     told = "unclosed resource <TCPServer" in done.stderr

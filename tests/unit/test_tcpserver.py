@@ -259,7 +259,7 @@ def test_several_processes(way: str) -> None:
     for _ in range(3):
         with socket.create_connection(("127.0.0.1", port)) as client:
             seen.add(client.recv(10))
-    _, stderr = parent.communicate(timeout=30)
+    _, stderr = parent.communicate(timeout=60)
     assert seen == {b"0", b"1", b"2"}
     assert parent.returncode == 0
     assert stderr.decode() == ""

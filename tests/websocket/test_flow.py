@@ -512,7 +512,7 @@ def test_waiting_when_full(server: ServerThread, slow: tuple[Peer, Any]) -> None
         assert fanout.is_writable(handler)
 
     writing = asyncio.run_coroutine_threadsafe(write(), server.loop)
-    assert full.wait(10)  # reading makes room
+    assert full.wait(60)  # reading makes room
     texts = []
     while len(texts) < 3:
         one = peer.read()

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-DEADLINE = 10.0
+#: Seconds for anything that is awaited; only a failure takes so long, however busy the machine.
+DEADLINE = 60.0
 
 STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9]{2}) ([\t\x20-\x7e\x80-\xff]*)\r\n")
 FIELD_LINE = re.compile(

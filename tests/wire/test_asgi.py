@@ -275,7 +275,7 @@ def test_cancelled_receive_loses_nothing(start) -> None:
         await asyncio.sleep(0)
         waiting.cancel()
         cancelled.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             body = await read_all(receive)
         await send(start_message())
         await send(body_message(body))
@@ -284,7 +284,7 @@ def test_cancelled_receive_loses_nothing(start) -> None:
     with server.connect() as connection:
         head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
         connection.send(head)
-        assert cancelled.wait(10)
+        assert cancelled.wait(60)
         connection.send(b"3\r\nabc\r\n0\r\n\r\n")
         assert connection.read().body == b"abc"
 
@@ -373,7 +373,7 @@ def test_an_application_without_lifespan() -> None:
 
 def talk(server: Any, conversation: Any, **options: Any) -> None:
     async def main() -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             url = f"ws://127.0.0.1:{server.port}/ws"
             await conversation(await websocket_connect(url, **options))
 

@@ -468,7 +468,7 @@ def test_in_the_debug_mode_of_the_loop(serve, logs, suspends):
             pass
 
         async def get(self):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 if suspends:
                     await asyncio.sleep(0)
             self.write(f"{asyncio.current_task() is not None}")
@@ -506,4 +506,4 @@ def test_work_goes_on_after_finish(serve):
         assert connection.request().body == b"early"
         assert not done.is_set()
         server.call(gate.set)
-        assert done.wait(5)
+        assert done.wait(60)

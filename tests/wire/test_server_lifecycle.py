@@ -171,7 +171,7 @@ def test_stop_while_a_connection_is_being_accepted(serve, logs, turns):
     server = serve(Hello)
 
     async def connect_and_stop():
-        connection = RawConnection(server.address, deadline=3)  # the backlog completes it
+        connection = RawConnection(server.address)  # the backlog completes it
         for _ in range(turns):
             await asyncio.sleep(0)
         server.server.stop()

@@ -132,7 +132,7 @@ def test_a_malformed_length_never_reaches_the_wire(serve, logs, length):
         await self.flush()
 
     server = serve(handler(misbehave))
-    with server.connect(deadline=3) as connection:
+    with server.connect() as connection:
         connection.send(build())
         try:
             answer = connection.read()

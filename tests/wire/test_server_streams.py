@@ -195,7 +195,7 @@ def test_vectors_over_a_stream(start, logs):
         if vector.eof or vector.incomplete or vector.head_limit or vector.body_limit:
             continue
         logs.clear()
-        with server.connect(deadline=3) as connection:
+        with server.connect() as connection:
             connection.send(vector.send)
             for message in vector.messages:
                 check_answer(message, connection)

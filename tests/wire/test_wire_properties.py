@@ -32,7 +32,7 @@ def test_server_and_core_agree(echo, data: st.DataObject):
     expected = core.run(next(iter(core.CORES.values())), [stream], eof=True)
     record.take()
     logs.clear()
-    with server.connect(deadline=5) as connection:
+    with server.connect() as connection:
         connection.send_each(segments, server.turn)
         connection.half_close()
         for message in expected.messages:

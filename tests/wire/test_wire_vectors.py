@@ -75,7 +75,7 @@ def test_verdict(
 ) -> None:
     server, record = servers.get(kind, loop, vector)
     record.take()
-    with server.connect(deadline=3) as connection:
+    with server.connect() as connection:
         if packets == "whole":
             connection.send(vector.send)
         else:

@@ -45,7 +45,7 @@ LOGGED: list[str] = []
 APPLICATIONS: dict[str, Callable[[], Any]] = {}
 FORM = "Content-Type: application/x-www-form-urlencoded"
 #: Seconds after which there is no answer.
-PATIENCE = 20.0
+PATIENCE = 60.0
 MULTIPART = "Content-Type: multipart/form-data; boundary=XX"
 
 

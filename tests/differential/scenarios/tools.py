@@ -87,7 +87,7 @@ def run(name: str) -> Any:
     LOGGED.clear()
     loop = IOLoop(asyncio_loop=asyncio.new_event_loop()) if STANDARD else IOLoop()
     try:
-        found = plain(loop.run_sync(SCENARIOS[name], timeout=10))
+        found = plain(loop.run_sync(SCENARIOS[name], timeout=60))
     except BaseException as error:
         text = "".join(traceback.format_exception_only(error)).strip()
         found = "raised " + text.replace(f"{PACKAGE}.", "tornado.")
