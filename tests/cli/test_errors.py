@@ -1,6 +1,7 @@
 """What `whirlwind` says about what it can not do: one line, and the application's traceback."""
 
 import asyncio
+import signal
 import socket
 
 import pytest
@@ -167,3 +168,13 @@ def test_a_failing_application_in_a_process_of_its_own(folder) -> None:
         "whirlwind serve: error: apps:fails fails: ZeroDivisionError: the factory's own"
     )
     assert ended.returncode == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_end_what_waits_for_a_change(folder, number) -> None:
+    server = Serving("apps:starts_not", "--reload", cwd=folder)
+    try:
+        server.wait_for("no database; waiting for a change")
+        assert server.stop(number) in (130, -number)
+    finally:
+        server.__exit__()

@@ -100,6 +100,10 @@ def _wait_for_a_change(error: CommandError) -> None:
     from whirlwind import autoreload
     from whirlwind.autoreload.command import watch_what_failed
 
+    # Those of a loop that has ended would do nothing (uvloop leaves them).
+    for number in _Systemd.ending_signals:
+        default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        signal.signal(number, default)
     watch_what_failed(error)
     gen_log.error("%s%s; waiting for a change", error.details, error.message)
     autoreload.wait()
