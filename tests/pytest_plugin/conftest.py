@@ -86,6 +86,8 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
         pytester.makepyfile(application=APPLICATION)
         pytester.makepyfile(test_it=source)
         plugins = [] if _is_installed() else ["-p", PLUGIN]
+        # Of no concern here, and much of what a process costs to start.
+        plugins += ["-p", "no:hypothesispytest"]
         if alone:
             plugins += ["-p", "no:asyncio", "-p", "no:anyio"]
         else:
