@@ -45,6 +45,7 @@ LEGACY_NAMES = {
     "testing": "LogTrapTestCase get_unused_port",
     "util": "u",
     "web": "asynchronous",
+    "wsgi": "WSGIAdapter WSGIApplication",
 }
 
 

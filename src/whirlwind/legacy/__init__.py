@@ -21,6 +21,7 @@ from whirlwind.legacy.runner import engine
 from whirlwind.legacy.testing import LogTrapTestCase, get_unused_port
 from whirlwind.legacy.util import u
 from whirlwind.legacy.web import asynchronous
+from whirlwind.legacy.wsgi import WSGIAdapter, WSGIApplication
 from whirlwind.legacy.yieldpoints import (
     Arguments,
     Callback,
@@ -43,6 +44,8 @@ __all__ = [
     "StackContextInconsistentError",
     "Task",
     "TracebackFuture",
+    "WSGIAdapter",
+    "WSGIApplication",
     "Wait",
     "WaitAll",
     "YieldFuture",
