@@ -48,7 +48,44 @@ def handler(cls: type[web.RequestHandler] = web.RequestHandler) -> web.RequestHa
     return cls(web.Application(), request)
 
 
+def test_the_type_of_a_list_of_rules() -> None:
+    def build(rules: routing._RuleList) -> web.Application:  # as Thumbor has it
+        return web.Application(rules)
+
+    assert list(build([("/", web.RequestHandler)]).wildcard_router.rules)
+
+
 class TestRequestHandler:
+    def test_a_mixin_that_declares_what_every_handler_has(self) -> None:
+        class Declares:  # as tornado_sqlalchemy has it
+            application = None
+            request = None
+            path_args = None
+
+        class First(Declares, web.RequestHandler): ...
+
+        class Itself(web.RequestHandler):
+            application = None  # type: ignore[assignment]
+
+        class Later(First): ...
+
+        for cls in (First, Itself, Later):
+            made = handler(cls)
+            assert isinstance(made.application, web.Application)
+            assert made.request.method == "GET"
+            assert made.path_args == []
+
+    def test_a_property_in_an_attributes_place_stays(self) -> None:
+        class Odd(web.RequestHandler):
+            @property
+            def path_args(self) -> list[str]:  # type: ignore[override]
+                return ["mine"]
+
+            @path_args.setter
+            def path_args(self, value: list[str]) -> None: ...
+
+        assert handler(Odd).path_args == ["mine"]
+
     @pytest.mark.parametrize("method", web.RequestHandler.SUPPORTED_METHODS)
     def test_methods_that_a_class_does_not_define(self, method: str) -> None:
         class Mine(web.RequestHandler):

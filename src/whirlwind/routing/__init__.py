@@ -21,6 +21,8 @@ paths decide: literal paths are one dict lookup, all others walk the compiled pa
 rule or path matcher changes, so ``router.rules`` may be edited at any time.
 """
 
+from collections.abc import Sequence
+
 from whirlwind._public import claim
 from whirlwind.routing.matchers import (
     AnyMatches,
@@ -31,7 +33,10 @@ from whirlwind.routing.matchers import (
 )
 from whirlwind.routing.router import ReversibleRouter, Router
 from whirlwind.routing.rule_router import ReversibleRuleRouter, RuleRouter
-from whirlwind.routing.rules import Rule, URLSpec
+from whirlwind.routing.rules import Rule, RuleLike, URLSpec
+
+#: What takes rules takes this; Thumbor annotates with Tornado's name for it.
+_RuleList = Sequence[RuleLike]
 
 __all__ = [
     "AnyMatches",

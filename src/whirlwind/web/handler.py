@@ -18,7 +18,14 @@ from whirlwind.web.errors import Finish, HTTPError
 from whirlwind.web.languages import LanguagesMixin
 from whirlwind.web.rendering import RenderingMixin
 from whirlwind.web.responding import Responding
-from whirlwind.web.response import begin, loggable, note_originals, proceed, request_summary
+from whirlwind.web.response import (
+    ResponseBase,
+    begin,
+    loggable,
+    note_originals,
+    proceed,
+    request_summary,
+)
 from whirlwind.web.signed_cookies import SignedCookiesMixin
 from whirlwind.web.xsrf import XsrfMixin
 
@@ -63,6 +70,15 @@ class RequestHandler(RenderingMixin, LanguagesMixin, Responding, XsrfMixin, Sign
 
     application: "Application"
     request: HTTPServerRequest
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # A mixin says `application = None` for type checkers: an instance's own value goes before
+        # that, and where it is in a slot of the compiled base, the slot has to.
+        for name in ("application", "request", "path_args", "path_kwargs"):
+            slot = vars(ResponseBase).get(name)
+            if slot is not None and not hasattr(type(getattr(cls, name)), "__get__"):
+                setattr(cls, name, slot)
 
     _unimplemented_method = _unimplemented_method
     head: Callable[..., Awaitable[None] | None] = _unimplemented_method
