@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from whirlwind.protocol.errors import ProtocolError
 from whirlwind.protocol.framing import has_bad_line_end
 
 from . import core, strategies
@@ -126,3 +127,71 @@ def test_bad_line_ends_are_found_where_they_are(data: bytes, pos: int):
     found = re.compile(rb"\r[^\n]|(?<!\r)\n").search(data, pos) is not None
     assert has_bad_line_end(data, pos) == found
     assert has_bad_line_end(bytearray(data), pos) == found
+
+
+_LINES = (
+    b"GET / HTTP/1.1|GET / HTTP/1.0|GET / HTTP/1.2|POST /x HTTP/1.1|OPTIONS * HTTP/1.1|"
+    b"OPTIONS * HTTP/1.0|GET * HTTP/1.1|GET http://a/ HTTP/1.1|GET http://a HTTP/1.0|"
+    b"GET http://b/ HTTP/1.1|GET http://b?q HTTP/1.0|GET ftp://a/ HTTP/1.1|FOO / HTTP/1.1|"
+    b"CONNECT a:80 HTTP/1.1|GET a HTTP/1.1|GET http://A/ HTTP/1.1|GET http://[::1/ HTTP/1.0"
+).split(b"|")
+_FIELDS = (
+    b"Host: a|Host: b|Connection: close|Connection: keep-alive|Connection: Upgrade|"
+    b"Upgrade: websocket|Expect: 100-continue|Expect: other|Content-Length: 3|Content-Length: 0|"
+    b"Content-Type: text/plain|Transfer-Encoding: chunked|Transfer-Encoding: gzip|X: y"
+).split(b"|")
+_KNOWN = (
+    "method",
+    "target",
+    "minor",
+    "raw",
+    "seen",
+    "content_length",
+    "content_type",
+    "chunked",
+    "keep_alive",
+    "expect_continue",
+    "expect_other",
+    "upgrade",
+    "asked_close",
+    "asked_keep_alive",
+    "asked_upgrade",
+)
+
+
+def _verdicts(http1, parser, message: bytes) -> list:
+    """What a parser says of a message, and of all it knows of its head."""
+    parser.receive(message)
+    found: list = []
+    try:
+        while (event := parser.next_event()) != http1.NEED_DATA:
+            head = parser.head
+            known = [getattr(head, name) for name in _KNOWN] if event == http1.HEAD else []
+            found.append((event, known))
+    except ProtocolError as error:
+        found.append((error.code, error.reason))
+    return found
+
+
+@QUICK
+@given(
+    st.lists(st.lists(st.sampled_from(_FIELDS), max_size=4), min_size=1, max_size=2),
+    st.lists(st.tuples(st.sampled_from(_LINES), st.integers(0, 1)), min_size=2, max_size=5),
+    st.booleans(),
+)
+def test_fields_sent_before_decide_what_they_would_decide_alone(http1, sets, lines, hosted):
+    """What is remembered of the head before must not show: version, target and method differ."""
+    connection = http1.RequestParser()
+    for line, which in lines:
+        fields = sets[which % len(sets)]
+        if hosted and not {b"Host: a", b"Host: b"} & set(fields):
+            fields = [b"Host: a", *fields]
+        message = b"\r\n".join([line, *fields, b"", b""])
+        if b"Transfer-Encoding: chunked" in fields:
+            message += b"3\r\nabc\r\n0\r\n\r\n"
+        elif b"Content-Length: 3" in fields:
+            message += b"abc"
+        alone = _verdicts(http1, http1.RequestParser(), message)
+        assert _verdicts(http1, connection, message) == alone
+        if alone[-1][0] not in (http1.HEAD, http1.DATA, http1.END):
+            break

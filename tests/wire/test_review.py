@@ -267,3 +267,51 @@ def test_a_handler_behind_a_router_hears_that_its_client_left(start):
         peer.sendall(build("/"))
         assert begun.wait(DEADLINE)
     assert left.wait(DEADLINE)
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n", b"413"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nffffff\r\n", b"413"),
+        (b"POST / HTTP/1.1\r\nHost : a\r\nContent-Length: 3000000\r\n\r\n", b"400"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nExpect: x\r\nContent-Length: 3000000\r\n\r\n", b"417"),
+    ],
+    ids=["length", "chunk", "malformed", "expectation"],
+)
+def test_a_refused_peer_can_send_the_rest_and_read_why(serve, head, status):
+    """Clients that send all before they read would otherwise report a broken pipe."""
+    server = serve(web.RequestHandler, max_body_size=1000)
+    with socket.create_connection(server.address) as peer:
+        peer.settimeout(DEADLINE)
+        peer.sendall(head)
+        assert peer.recv(1, socket.MSG_PEEK)
+        server.turn()
+        for _ in range(30):
+            peer.sendall(b"x" * 100_000)
+        assert everything(peer).startswith(b"HTTP/1.1 " + status)
+
+
+def test_a_peer_that_has_read_everything_is_not_called_one_that_does_not_read(serve, logs):
+    @web.stream_request_body
+    class Upload(web.RequestHandler):
+        def prepare(self):
+            self.set_header("Connection", "close")
+            self.finish(b"x" * 1000)
+
+        def data_received(self, chunk):
+            pass
+
+    server = serve(Upload)
+    with socket.create_connection(server.address) as peer:
+        peer.sendall(BODY_BEGUN)
+        [site] = server.call(lambda: list(server.server._sites.values()))
+        [connection] = wait_until(lambda: server.call(lambda: [c for c in site.each() if c.shut]))
+        assert len(everything(peer)) > 1000
+        # As when so little was left that the transport does not tell that it has gone out.
+        server.call(lambda: setattr(connection, "write_deadline", 1e-9))
+        server.call(lambda: setattr(connection, "write_size", 1))
+        for _ in range(2):
+            server.call(lambda: connection.expire(max(connection.write_deadline, 1e-9)))
+        assert server.call(lambda: connection.write_deadline) == 0.0
+    assert "does not read" not in "".join(logs.lines("general"))

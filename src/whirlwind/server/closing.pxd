@@ -18,6 +18,7 @@ cdef class ClosingPeer(Peer):
     cdef long long _dropped
 
     cpdef object close(self)
+    cdef object _close(self, bint unread)
     cdef object _watch_last_bytes(self)
     cdef object _discard_while_closing(self, Py_ssize_t size)
     cdef object _pause_reading(self)

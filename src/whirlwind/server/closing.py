@@ -45,12 +45,17 @@ class ClosingPeer(Peer):
 
     def close(self) -> None:
         """Send what is left, then close; what the peer still sends is read and dropped."""
+        self._close(self.parser.in_message())
+
+    def _close(self, unread: bool) -> None:
+        """
+        :arg unread: whether the peer is likely to send more.
+        """
         if self._closing or self.closed or self.transport is None:
             return
         self._closing = True
         self.flush()
         self.shut = True
-        unread = self.parser.in_message()
         self.parser.close()
         self._watch_last_bytes()
         if self._eof or not unread or not self.transport.can_write_eof():

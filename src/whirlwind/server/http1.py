@@ -483,7 +483,8 @@ class ServerConnection(ClosingPeer):
         if exchange is None or exchange.is_fresh():
             head_only = exchange is not None and exchange.method == "HEAD"
             self.send(refusal.answer(error.code, error.reason, head_only))
-        self.close()
+        # The parser knows no more what is under way: most likely the rest of what was refused.
+        self._close(unread=True)
         if exchange is not None:
             self._tell_refused(exchange)
 
@@ -520,14 +521,14 @@ class ServerConnection(ClosingPeer):
         """
         if self.write_deadline and now >= self.write_deadline:
             left = self.transport.get_write_buffer_size()
-            if left >= self.write_size:
+            if left and left >= self.write_size:
                 refusal.log(
                     logging.INFO, "Closing a connection from %s that does not read", self.remote_ip
                 )
                 self.transport.abort()
                 return
             self.write_size = left
-            self.write_deadline = now + self.site.write_timeout
+            self.write_deadline = now + self.site.write_timeout if left else 0.0
         if self.deadline and now >= self.deadline:
             self.deadline = 0.0
             if self._closing:
