@@ -725,3 +725,26 @@ def test_what_a_first_request_sets_is_not_kept(run: Run) -> None:
 
     variable: contextvars.ContextVar[Any] = contextvars.ContextVar("variable")
     run(main)
+
+
+def test_call_soon_that_another_thread_looked_up_meanwhile_calls_what_it_is_given():
+    """As ``call_soon_threadsafe(loop.call_soon, function)`` does at any moment."""
+
+    class Loop(asyncio.SelectorEventLoop):
+        def __delattr__(self, name: str) -> None:
+            looked_up.append(self.call_soon)
+            super().__delattr__(name)
+
+    async def main() -> None:
+        await outside(lambda: started(asyncio.sleep(0)))
+        done = asyncio.Event()
+        for call_soon in looked_up:
+            call_soon(done.set)
+            call_soon(lambda event: event.set(), done, context=contextvars.copy_context())
+            await asyncio.wait_for(done.wait(), 60)
+            done.clear()
+
+    looked_up: list[Any] = []
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(main())
+    assert looked_up or sys.version_info >= (3, 12)

@@ -93,8 +93,20 @@ class _FirstStep:
 
     callback: Any = None
 
-    def __call__(self, callback: Callable[[], object], *, context: Context) -> None:
-        self.callback = callback
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """
+        :arg loop: the loop whose method it hides.
+        """
+        self._loop = loop
+
+    def __call__(
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> Any:
+        if self.callback is None:
+            self.callback = callback
+            return None
+        # Another thread had looked the method up, for ``call_soon_threadsafe(loop.call_soon, f)``.
+        return self._loop.call_soon(callback, *args, context=context)
 
 
 class Relay:
@@ -118,10 +130,10 @@ class Relay:
         self._generator: Any = run_each()
         self._send: Any = self._generator.send
         self._send(None)
-        step = _FirstStep()
+        step = _FirstStep(loop)
         instance: Any = loop
         # An attribute of the instance hides the method for the one call that schedules the first
-        # step; nothing else can run meanwhile.
+        # step; nothing else runs in this thread meanwhile.
         instance.call_soon = step
         coro: Any = self
         try:
