@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+# For tests/pytest_plugin; pytest takes this from no folder below the first.
+pytest_plugins = ["pytester"]
+
 # No assertion on time: how long an example takes depends on what else the machine does. All else
 # stays as hypothesis has chosen it (on a continuous integration machine: the same examples always).
 settings.register_profile("untimed", settings(), deadline=None)

@@ -7,8 +7,6 @@ import pytest
 
 from tests.project import SOURCE
 
-pytest_plugins = ["pytester"]
-
 Run = Callable[..., pytest.RunResult]
 
 PLUGIN = "whirlwind.pytest_plugin.plugin"
