@@ -12,7 +12,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from whirlwind._public import claim
 from whirlwind.httputil import (
@@ -38,6 +38,11 @@ if TYPE_CHECKING:
 HTTPRequest = HTTPServerRequest
 
 __all__ = ["HTTPRequest", "HTTPServer"]
+
+
+# A connection that the loop has accepted is ours some turns later: asyncio makes a task of it,
+# which makes a transport, which has its protocol told.
+_ACCEPTING_TURNS: Final = 4
 
 
 class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
@@ -112,7 +117,6 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         self._write_timeout = _or(write_timeout, limits.WRITE_TIMEOUT)
         self._body_timeout = body_timeout or 0.0
         self._sites: dict[asyncio.AbstractEventLoop, Site] = {}
-        self._draining = False
 
     @property
     def conn_params(self) -> "HTTP1ConnectionParameters":
@@ -244,12 +248,15 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         :returns: True when everything ended by itself, False when something was aborted.
         """
         self.stop()
-        self._draining = True
         deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
         clean = True
         for site in self._sites.values():
+            site.draining = True
             for conn in site.each():
                 conn.begin_drain()
+        for _ in range(_ACCEPTING_TURNS):
+            await asyncio.sleep(0)
+        for site in self._sites.values():
             grace = idle_grace if timeout is None else min(idle_grace, timeout / 2)
             if not await site.wait_empty(grace):
                 for conn in site.each():

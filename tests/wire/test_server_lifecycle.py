@@ -17,7 +17,7 @@ import pytest
 from whirlwind.protocol import limits
 
 from .raw import DEADLINE, NoAnswer, RawConnection, build, wait_until
-from .server import PACKAGE, httpserver, netutil, web
+from .server import LOOPS, PACKAGE, httpserver, netutil, new_loop, web
 
 HERE = pathlib.Path(__file__).parent
 CERTIFICATE = {"certfile": str(HERE / "test.crt"), "keyfile": str(HERE / "test.key")}
@@ -243,6 +243,42 @@ def test_drain_aborts_after_its_timeout(serve, logs):
 
 
 @ours
+@pytest.mark.parametrize("kind", LOOPS)
+@pytest.mark.parametrize("turns", range(6))
+def test_nothing_is_served_after_a_drain(turns, kind):
+    """Wherever the loop is with a connection when the drain begins."""
+    served = []
+    state = "open"
+
+    class Handler(web.RequestHandler):
+        def get(self):
+            served.append(state)
+
+    async def main():
+        nonlocal state
+        server = httpserver.HTTPServer(web.Application([("/", Handler)]))
+        (sock,) = netutil.bind_sockets(0, "127.0.0.1")
+        server.add_sockets([sock])
+        with socket.create_connection(sock.getsockname(), timeout=DEADLINE) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            state = "draining"
+            assert await server.drain(DEADLINE, idle_grace=0.05)
+            state = "drained"
+            answer = b""
+            with contextlib.suppress(ConnectionResetError):  # the system's, where nobody accepted
+                answer = await asyncio.to_thread(client.recv, 1000)
+            return answer
+
+    with asyncio.Runner(loop_factory=lambda: new_loop(kind)) as runner:
+        answer = runner.run(main())
+    assert "drained" not in served
+    assert len(served) == bool(answer)
+    assert (b"\r\nConnection: close\r\n" in answer) == (served == ["draining"])
+    assert served or turns < 2
+
+
 def test_drain_of_an_idle_server(serve):
     server = serve(Hello)
     assert begin_drain(server).result(DEADLINE) is True

@@ -13,6 +13,7 @@ cdef class Site(Hub):
     cdef public double linger_timeout
     cdef public double body_timeout
     cdef public bint no_keep_alive
+    cdef public bint draining
     cdef public bint decompress
     cdef public bint xheaders
     cdef public object trusted

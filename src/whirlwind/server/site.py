@@ -53,6 +53,8 @@ class Site(Hub):
         self.linger_timeout: float = limits.LINGER_TIMEOUT
         self.body_timeout = 0.0
         self.no_keep_alive = False
+        #: Whether nothing is accepted any more; what was just before is told so.
+        self.draining = False
         self.decompress = False
         self.xheaders = False
         self.trusted: Container[str] = ()
