@@ -45,9 +45,7 @@ def free_ports() -> dict[str, str]:
 
 
 def with_ports(example: str, ports: dict[str, str]) -> str:
-    for stated, port in ports.items():
-        example = example.replace(stated, port)
-    return example
+    return re.sub("|".join(ports), lambda stated: ports[stated.group()], example)
 
 
 def starts_a_loop(example: str) -> bool:
