@@ -78,6 +78,17 @@ async def asgi(scope, receive, send):
     await send({"type": "http.response.body", "body": scope["state"]["from"]})
 
 
+async def late(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await asgi(scope, receive, send)
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"answered"})
+    while not os.path.exists(scope["query_string"]):
+        await asyncio.sleep(0.01)
+    print("work ended", flush=True)
+
+
 def wsgi(environ, start_response):
     start_response("200 OK", [("Content-Length", "4")])
     return [b"wsgi"]

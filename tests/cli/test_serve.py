@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -113,6 +114,32 @@ def test_a_second_signal_does_not_wait(folder) -> None:
         server.wait_for("Stopping")
         assert server.stop(signal.SIGINT) == 0
         connection.close()
+
+
+def test_what_an_application_does_after_its_answer_is_finished(folder) -> None:
+    done = folder / "done"
+    with Serving("apps:late", cwd=folder) as server:
+        assert server.get(f"/?{done}") == (200, "answered")
+        server.process.send_signal(signal.SIGTERM)
+        server.wait_for("Stopping")
+        done.touch()
+        assert server.process.wait(PATIENCE) == 0
+        server.wait_for("lifespan ended")
+        assert re.search("work ended\n(.*\n)*lifespan ended", server.output)
+        assert "aborted" not in server.output
+
+
+@pytest.mark.parametrize(("seconds", "signals"), [("0", 1), ("1000", 2)])
+def test_what_it_does_after_its_answer_is_aborted_at_last(folder, seconds, signals) -> None:
+    with Serving("apps:late", "--drain-timeout", seconds, cwd=folder) as server:
+        assert server.get("/?/no/such/file") == (200, "answered")
+        for _ in range(signals - 1):
+            server.process.send_signal(signal.SIGTERM)
+            server.wait_for("Stopping")
+        assert server.stop() == 0
+        server.wait_for("have been aborted")
+        server.wait_for("lifespan ended")
+        assert "work ended" not in server.output
 
 
 def test_a_unix_socket(folder) -> None:

@@ -167,7 +167,7 @@ def test_starlette_websockets(starlette) -> None:
 
 
 @pytest.fixture
-def day(start, tmp_path) -> tuple[Any, list[str]]:
+def day(start, tmp_path) -> Iterator[tuple[Any, list[str]]]:
     """A server of a Starlette application with middleware, files and tasks, and what it noted."""
     pytest.importorskip("starlette", reason="needs the package starlette")
     pytest.importorskip("itsdangerous", reason="needs the package itsdangerous")
@@ -220,27 +220,28 @@ def day(start, tmp_path) -> tuple[Any, list[str]]:
     async def memory(request: Any) -> Any:
         return Response(memoryview(b"not copied"))
 
-    return start(
-        ASGIContainer(
-            Starlette(
-                routes=[
-                    Route("/count", Counter),
-                    Route("/tasks", tasks),
-                    Route("/upload", upload, methods=["POST"]),
-                    Route("/numbers", numbers),
-                    Route("/memory", memory),
-                    Route("/file", lambda request: FileResponse(tmp_path / "large.bin")),
-                    Mount("/static", StaticFiles(directory=tmp_path)),
-                    WebSocketRoute("/echo", Echo),
-                ],
-                middleware=[
-                    Middleware(Timed),
-                    Middleware(SessionMiddleware, secret_key="not secret"),
-                    Middleware(GZipMiddleware, minimum_size=100),
-                ],
-            )
+    container = ASGIContainer(
+        Starlette(
+            routes=[
+                Route("/count", Counter),
+                Route("/tasks", tasks),
+                Route("/upload", upload, methods=["POST"]),
+                Route("/numbers", numbers),
+                Route("/memory", memory),
+                Route("/file", lambda request: FileResponse(tmp_path / "large.bin")),
+                Mount("/static", StaticFiles(directory=tmp_path)),
+                WebSocketRoute("/echo", Echo),
+            ],
+            middleware=[
+                Middleware(Timed),
+                Middleware(SessionMiddleware, secret_key="not secret"),
+                Middleware(GZipMiddleware, minimum_size=100),
+            ],
         )
-    ), seen
+    )
+    server = start(container)
+    yield server, seen
+    server.call(container.shutdown)
 
 
 def test_starlette_middleware_and_tasks(day) -> None:
@@ -273,6 +274,25 @@ def test_starlette_files(day) -> None:
             status = connection.request(path, fields=fields).status
             assert status == (304 if path.startswith("/static") else 200)
         assert connection.request("/static/none").status == 404
+
+
+def test_starlette_closes_a_file_when_its_thread_is_late(day, monkeypatch) -> None:
+    import anyio
+
+    closed: list[str] = []
+    plain = anyio.AsyncFile.aclose
+
+    async def aclose(file: Any) -> None:
+        for _ in range(100):
+            await asyncio.sleep(0)
+        await plain(file)
+        closed.append("closed")
+
+    monkeypatch.setattr(anyio.AsyncFile, "aclose", aclose)
+    server, _ = day
+    assert server.request("/file").body == LARGE
+    server.call(server._application.shutdown)
+    assert closed == ["closed"]
 
 
 def test_starlette_notices_that_a_client_has_left(start, logs) -> None:

@@ -1,5 +1,6 @@
 """`ASGIContainer`: an ASGI application as what a server or a router calls."""
 
+import asyncio
 from collections.abc import Awaitable
 from contextvars import copy_context
 from typing import Any, Final, Literal, Self
@@ -16,9 +17,10 @@ from whirlwind.httputil import (
     HTTPServerRequest,
 )
 from whirlwind.httputil.storage import lacks
+from whirlwind.log import app_log
 from whirlwind.platform.eager import start_now
 from whirlwind.platform.loops import running_loop
-from whirlwind.protocol import scan
+from whirlwind.protocol import limits, scan
 from whirlwind.web import Application
 
 _UPGRADE: Final = scan.UPGRADE
@@ -54,6 +56,7 @@ class ASGIContainer(HTTPServerConnectionDelegate):
         self.root_path: str = root_path.rstrip("/")
         self._lifespan = None if lifespan == "off" else Lifespan(app, lifespan)
         self._state: dict[str, Any] | None = None
+        self._at_work: dict[asyncio.Task[None], HTTPCycle | SocketHandler] = {}
         self._sockets = Application(
             [(r".*", SocketHandler, {"container": self})], **(websocket_settings or {})
         )
@@ -71,12 +74,44 @@ class ASGIContainer(HTTPServerConnectionDelegate):
             self._state = self._lifespan.state
 
     async def shutdown(self) -> None:
-        """Stop the application: after the last request.
+        """Stop the application: after the last request, and what it does after that (`drain`).
 
         :raises LifespanError: it failed to stop.
         """
+        await self.drain(limits.ASGI_ENDING_TIMEOUT)
         if self._lifespan is not None:
             await self._lifespan.shutdown()
+
+    async def drain(self, timeout: float | None = None) -> bool:
+        """Let the application end what it does for requests that are over.
+
+        Background tasks run after the answer, and so does what closes files. Requests that are
+        still being answered are not waited for: `HTTPServer.drain` does that.
+
+        :arg timeout: seconds after which what still runs is cancelled; None waits for it.
+        :returns: True when everything ended by itself, False when something was cancelled.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = None if timeout is None else loop.time() + timeout
+        while ending := [task for task, work in self._at_work.items() if work.is_over()]:
+            left = None if deadline is None else max(0.0, deadline - loop.time())
+            _, late = await asyncio.wait(ending, timeout=left)
+            if late:
+                app_log.warning(
+                    "The ASGI application was still at work for %d requests that are over; "
+                    "it has been cancelled",
+                    len(late),
+                )
+                for task in late:
+                    task.cancel()
+                await asyncio.wait(late, timeout=limits.ASGI_CANCEL_TIMEOUT)
+                return False
+        return True
+
+    def at_work(self, task: "asyncio.Task[None]", work: "HTTPCycle | SocketHandler") -> None:
+        """Note a task in which the application runs, until it is done."""
+        self._at_work[task] = work
+        task.add_done_callback(self._at_work.pop)
 
     async def __aenter__(self) -> Self:
         await self.startup()
@@ -103,7 +138,7 @@ class ASGIContainer(HTTPServerConnectionDelegate):
             return
         cycle = HTTPCycle(self, request)
         cycle.whole_body(request.body)
-        _start(cycle)
+        _start(self, cycle)
 
     def open_body(self, request: HTTPServerRequest) -> HTTPMessageDelegate | None:
         """A receiver for a body that is not short; the application begins before it is complete."""
@@ -112,7 +147,7 @@ class ASGIContainer(HTTPServerConnectionDelegate):
         if length is not None and int(length) <= MAX_UNREAD and "Expect" not in headers:
             return None
         cycle = HTTPCycle(self, request)
-        _start(cycle)
+        _start(self, cycle)
         return cycle
 
     # --- HTTPServerConnectionDelegate -----------------------------------------------------------
@@ -149,7 +184,7 @@ class _Mounted(HTTPMessageDelegate):
         self._cycle = HTTPCycle(self._container, request)
         if "Content-Length" not in headers and "Transfer-Encoding" not in headers:
             self._cycle.whole_body(b"")
-        _start(self._cycle)
+        _start(self._container, self._cycle)
         return None
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
@@ -173,10 +208,12 @@ def _is_websocket(request: HTTPServerRequest) -> bool:
     return upgrade is not None and upgrade.lower() == "websocket" and request.method == "GET"
 
 
-def _start(cycle: HTTPCycle) -> None:
+def _start(container: ASGIContainer, cycle: HTTPCycle) -> None:
     context = copy_context()
     loop: Any = running_loop()
-    context.run(start_now, cycle.run(), loop, context)
+    task = context.run(start_now, cycle.run(), loop, context)
+    if task is not None and not task.done():
+        container.at_work(task, cycle)
 
 
 claim("whirlwind.asgi", ASGIContainer)

@@ -117,6 +117,10 @@ class HTTPCycle(HTTPMessageDelegate):
         self._wake()
         self._make_room()
 
+    def is_over(self) -> bool:
+        """Whether the answer is complete, or nobody is there to read it."""
+        return self._state == _COMPLETE or self._disconnected
+
     def _wake(self) -> None:
         waiter = self._receive_waiter
         if waiter is not None and not waiter.done():

@@ -54,7 +54,6 @@ class SocketHandler(WebSocketHandler):
         self._room_waiter: asyncio.Future[None] | None = None
         self._decided: asyncio.Future[None] | None = None
         self._opened: asyncio.Future[None] | None = None
-        self._run: asyncio.Task[None] | None = None
 
     async def prepare(self) -> None:
         """Let the application decide, unless this is no proper handshake: `get` says so."""
@@ -66,8 +65,12 @@ class SocketHandler(WebSocketHandler):
         loop = asyncio.get_running_loop()
         self._decided = loop.create_future()
         self._opened = loop.create_future()
-        self._run = loop.create_task(self._run_application())
+        self._container.at_work(loop.create_task(self._run_application()), self)
         await self._decided
+
+    def is_over(self) -> bool:
+        """Whether the connection is closed, or will not come about."""
+        return self._gone or self._asgi_state is _CLOSED
 
     def check_origin(self, origin: str) -> bool:
         """The application sees the field, and decides."""

@@ -59,6 +59,14 @@ class LoadedApplication:
             except LifespanError as error:
                 raise _failure(f"cannot start: {error}", error.__cause__) from error
 
+    async def drain(self, timeout: float) -> bool:
+        """Let it end what it does for requests that are over.
+
+        :arg timeout: seconds after which that is cancelled.
+        :returns: False when something was.
+        """
+        return self._container is None or await self._container.drain(timeout)
+
     async def shutdown(self) -> None:
         """Tell it that the last request was served.
 

@@ -58,7 +58,7 @@ async def serve(
     supervisor.stopping()
     if front is not None:
         front.draining = True
-    await _drain(server, settings.drain_timeout, ending.hurried)
+    await _drain(server, application, settings.drain_timeout, ending.hurried)
     await application.shutdown()
 
 
@@ -112,15 +112,28 @@ class _Counter:
             self._done()
 
 
-async def _drain(server: HTTPServer, timeout: float, hurried: asyncio.Event) -> None:
-    draining = asyncio.ensure_future(server.drain(timeout))
+async def _drain(
+    server: HTTPServer, application: LoadedApplication, timeout: float, hurried: asyncio.Event
+) -> None:
+    draining = asyncio.ensure_future(_end_requests(server, application, timeout, hurried))
     hurry = asyncio.ensure_future(hurried.wait())
     await asyncio.wait((draining, hurry), return_when=asyncio.FIRST_COMPLETED)
     hurry.cancel()
     if not draining.done():
         await server.close_all_connections()
+        await application.drain(0.0)
     if not await draining:
         gen_log.warning("Requests were still under way and have been aborted")
+
+
+async def _end_requests(
+    server: HTTPServer, application: LoadedApplication, timeout: float, hurried: asyncio.Event
+) -> bool:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout
+    answered = await server.drain(timeout)
+    left = 0.0 if hurried.is_set() else max(0.0, deadline - loop.time())
+    return await application.drain(left) and answered
 
 
 def _tls_context(settings: Settings) -> ssl.SSLContext | None:

@@ -200,3 +200,10 @@ CLOSE_TIMEOUT: Final = 5.0
 MAX_QUEUED_BYTES: Final = 1048576
 #: Bytes of a body with which a server may explain why it opens no WebSocket.
 MAX_REFUSAL_BODY: Final = 1048576
+
+# --- ASGI ---------------------------------------------------------------------------------------
+
+#: Seconds that an application gets, before its lifespan ends, for what it does after answers.
+ASGI_ENDING_TIMEOUT: Final = 10.0
+#: Seconds that it then gets to take note that it is cancelled.
+ASGI_CANCEL_TIMEOUT: Final = 1.0
