@@ -454,8 +454,8 @@ def test_a_name_taken_twice_is_the_last_ones(caplog: pytest.LogCaptureFixture) -
 def short(router: RuleRouter, path: str) -> Any:
     result = router.find_rule(path)
     if isinstance(result, tuple):
-        rule, args, kwargs = result
-        return rule.target, args, kwargs
+        target, _, args, kwargs = result
+        return target, args, kwargs
     return result
 
 
@@ -693,9 +693,10 @@ def test_find_rule_agrees_with_find_handler(rules: list[Any], paths: list[str], 
         if result is None:
             assert delegate is None
             continue
-        rule, args, kwargs = result
+        target, target_kwargs, args, kwargs = result
         assert delegate is not None
-        assert delegate.target is rule.target
+        assert delegate.target is target
+        assert delegate.params.get("target_kwargs", {}) == target_kwargs
         assert delegate.params.get("path_args", []) == list(args or ())
         assert delegate.params.get("path_kwargs", {}) == (kwargs or {})
 

@@ -301,6 +301,126 @@ def test_supported_methods_can_be_extended(serve):
     assert serve(Handler).request(method="PROPFIND").body == b"found"
 
 
+@pytest.mark.parametrize("where", ["class", "base", "instance"])
+def test_supported_methods_can_be_changed_at_any_time(start, where):
+    class Handler(web.RequestHandler):
+        def initialize(self):
+            if less and where == "instance":
+                self.SUPPORTED_METHODS = ("POST",)
+
+        def get(self):
+            self.write("fine")
+
+    less = False
+    server = start(web.Application([("/", Handler)]))
+    assert server.request().status == 200
+    owner = {"class": Handler, "base": web.RequestHandler}.get(where)
+    with contextlib.ExitStack() as stack:
+        less = True
+        if owner is not None:
+            stack.enter_context(mock.patch.object(owner, "SUPPORTED_METHODS", ("POST",)))
+        assert server.request().status == 405
+    less = False
+    assert server.request().status == 200
+
+
+@pytest.mark.parametrize("base", ["class", "base"])
+def test_init_can_be_patched_at_any_time(start, base):
+    class Handler(web.RequestHandler):
+        def get(self):
+            self.write(f"{vars(self).get('seen')}")
+
+    server = start(web.Application([("/", Handler)]))
+    assert server.request().body == b"None"
+    original = web.RequestHandler.__init__
+
+    def patched(self, application, request, **kwargs):
+        original(self, application, request, **kwargs)
+        self.seen = 1
+
+    owner = Handler if base == "class" else web.RequestHandler
+    with mock.patch.object(owner, "__init__", patched):
+        assert server.request().body == b"1"
+    assert server.request().body == b"None"
+
+
+def test_however_a_class_makes_its_instances(start):
+    class Counting(type):
+        def __call__(cls, *args, **kwargs):
+            made.append(cls.__name__)
+            return super().__call__(*args, **kwargs)
+
+    class Base(web.RequestHandler):
+        def get(self):
+            self.write(f"{type(self).__name__} {self.tag}")
+
+        def initialize(self, tag="-"):
+            self.tag = tag
+
+    class Meta(Base, metaclass=Counting):
+        pass
+
+    class New(Base):
+        def __new__(cls, application, request, **kwargs):
+            made.append((cls.__name__, request.path))
+            return super().__new__(cls)
+
+    class Mixin:
+        def __init__(self, *args, **kwargs):
+            made.append("mixin")
+            super().__init__(*args, **kwargs)
+
+    class Mixed(Mixin, Base):
+        pass
+
+    made = []
+    classes = [Base, Meta, New, Mixed]
+    routes = [(f"/{cls.__name__}", cls) for cls in classes]
+    routes += [(f"/{cls.__name__}/t", cls, {"tag": "t"}) for cls in classes]
+    server = start(web.Application(routes))
+    for cls in classes:
+        for _ in range(2):
+            assert server.request(f"/{cls.__name__}").body == f"{cls.__name__} -".encode()
+            assert server.request(f"/{cls.__name__}/t").body == f"{cls.__name__} t".encode()
+    assert made == [*["Meta"] * 4, *[("New", "/New"), ("New", "/New/t")] * 2, *["mixin"] * 4]
+
+
+def test_arguments_of_the_path_are_each_requests_own(serve):
+    class Handler(web.RequestHandler):
+        def get(self):
+            self.path_args.append("a")
+            self.path_kwargs["b"] = 1
+            self.write(f"{self.path_args} {self.path_kwargs}")
+
+    server = serve(Handler)
+    for _ in range(2):
+        assert server.request().body == b"['a'] {'b': 1}"
+
+
+def test_a_rule_can_be_changed_while_it_serves(start):
+    class Handler(web.RequestHandler):
+        def initialize(self, tag):
+            self.tag = tag
+
+        def get(self):
+            self.write(self.tag)
+
+    class Other(web.RequestHandler):
+        def get(self):
+            self.write("other")
+
+    application = web.Application([("/", Handler, {"tag": "a"})])
+    server = start(application)
+    rule = application.wildcard_router.rules[0]
+    assert server.request().body == b"a"
+    rule.target_kwargs["tag"] = "b"
+    assert server.request().body == b"b"
+    rule.target_kwargs = {"tag": "c"}
+    assert server.request().body == b"c"
+    rule.target, rule.target_kwargs = Other, {}
+    assert server.request().body == b"other"
+
+
 @pytest.mark.parametrize("how", ["subclass", "instance", "class"])
 @pytest.mark.parametrize("target", ["/ok/1", "/fail/1", "/unknown"])
 def test_log_request_of_the_application(start, handler, logs, how, target):

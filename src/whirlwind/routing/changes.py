@@ -5,14 +5,15 @@ rare and happen at start-up; a comparison of two integers happens for every requ
 """
 
 import itertools
+from typing import Final
 
 _numbers = itertools.count(1)
 
-#: Number of the latest change.
-epoch: int = 0
+#: The one item is the number of the latest change: in a list, for compiled modules to read it
+#: without looking up a name.
+epoch: Final[list[int]] = [0]
 
 
 def note_change() -> None:
     """Make every lookup table expire."""
-    global epoch
-    epoch = next(_numbers)
+    epoch[0] = next(_numbers)

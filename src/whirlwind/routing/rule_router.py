@@ -99,15 +99,15 @@ class RuleRouter(Router):
         """The rule for a path, without a request and without asking overridable methods.
 
         :arg path: path of the request target, percent-encoded as it came.
-        :returns: ``(rule, path_args, path_kwargs)``, the groups percent-decoded to bytes and None
-            where the pattern has none, the rule's target a class; None when no rule matches;
-            ``NotImplemented`` when it takes :meth:`find_handler` to tell, because a rule looks at
-            more than the path or its target is no class and may decline.
+        :returns: ``(target, target_kwargs, path_args, path_kwargs)`` of the rule, the groups
+            percent-decoded to bytes and None where the pattern has none, the target a class; None
+            when no rule matches; ``NotImplemented`` when it takes :meth:`find_handler` to tell,
+            because a rule looks at more than the path or its target is no class and may decline.
         """
         table = self._table
         if (
             table is None
-            or table.epoch != changes.epoch
+            or table.epoch != changes.epoch[0]
             or PathMatches.match is not PATH_MATCH
             or RuleRouter.find_handler is not _FIND_HANDLER
         ):

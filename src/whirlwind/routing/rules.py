@@ -45,7 +45,7 @@ class Rule:
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        if name in ("matcher", "target"):
+        if name in ("matcher", "target", "target_kwargs"):
             note_change()
 
     def reverse(self, *args: Any) -> str | None:

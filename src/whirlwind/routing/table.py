@@ -11,9 +11,11 @@ from whirlwind.routing.matchers import AnyMatches, HostMatches, Matcher, PathMat
 from whirlwind.routing.patterns import only_path
 from whirlwind.routing.rules import Rule
 
-#: A rule with the groups of its path pattern, percent-decoded. None stands for "no groups", so that
-#: nothing mutable is shared between requests.
-RuleMatch = tuple[Rule, tuple[bytes | None, ...] | None, dict[str, bytes | None] | None]
+#: Target of a rule and keyword arguments for it, with the groups of its path pattern,
+#: percent-decoded. None stands for "no groups", so that nothing mutable is shared between requests.
+RuleMatch = tuple[
+    Any, dict[str, Any], tuple[bytes | None, ...] | None, dict[str, bytes | None] | None
+]
 
 #: The methods that a table speaks for; where one was replaced, it must not.
 PATH_MATCH: Final[Callable[..., dict[str, Any] | None]] = PathMatches.match
@@ -42,7 +44,7 @@ class RuleTable:
     def __init__(
         self, rules: Iterable[Rule], nested: Callable[[object], Sequence[Rule] | None]
     ) -> None:
-        self.epoch: int = changes.epoch
+        self.epoch: int = changes.epoch[0]
         #: Result by path, for patterns that match one path only and that no rule before them hides.
         self.literals: dict[str, RuleMatch | NotImplementedType] = {}
         self._complete: list[_Entry] = []
@@ -54,13 +56,12 @@ class RuleTable:
     def _add(self, rules: Iterable[object], inside: set[int]) -> bool:
         """Add rules in order; False when nothing that comes after them can be reached."""
         for rule in rules:
-            # A subclass may compute its matcher.
-            if not isinstance(rule, Rule) or hasattr(type(rule), "matcher"):
+            if not isinstance(rule, Rule) or _computes(type(rule)):
                 return self._end(NotImplemented)
             matcher, target = rule.matcher, rule.target
             found: RuleMatch | NotImplementedType = NotImplemented
             if inspect.isclass(target):
-                found = (rule, None, None)
+                found = (target, rule.target_kwargs, None, None)
             if _matches_all(matcher):
                 rules_inside = None if id(target) in inside else self._nested(target)
                 if rules_inside is None:
@@ -109,14 +110,21 @@ class RuleTable:
                 return found
             if named:
                 values = groups.groupdict()
-                return rule, None, {name: unquoted(value) for name, value in values.items()}
+                decoded = {name: unquoted(value) for name, value in values.items()}
+                return rule.target, rule.target_kwargs, None, decoded
             found_groups = groups.groups()
             if len(found_groups) == 1:
                 value = found_groups[0]
                 if value is not None and "%" not in value:
-                    return rule, (value.encode(),), None
-            return rule, tuple(map(unquoted, found_groups)), None
+                    return rule.target, rule.target_kwargs, (value.encode(),), None
+            args = tuple(map(unquoted, found_groups))
+            return rule.target, rule.target_kwargs, args, None
         return None
+
+
+def _computes(cls: type[Rule]) -> bool:
+    """Whether a subclass computes what a table remembers."""
+    return any(hasattr(cls, name) for name in ("matcher", "target", "target_kwargs"))
 
 
 def _is_patched(matcher: Matcher) -> bool:

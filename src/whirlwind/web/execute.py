@@ -1,9 +1,10 @@
 """From a route to a running handler: `DirectEntry` for servers, and what delegates share."""
 
 import asyncio
-from contextvars import Context, copy_context
+from contextvars import Context
 from typing import TYPE_CHECKING, Any, Final
 
+import whirlwind.platform.contexts as contexts
 import whirlwind.web.hooks as hooks
 from whirlwind.concurrent import Future
 from whirlwind.httputil import HTTPMessageDelegate, HTTPServerRequest, RequestStartLine
@@ -12,7 +13,14 @@ from whirlwind.platform.eager import start_now
 from whirlwind.platform.loops import running_loop
 from whirlwind.routing import PathMatches, RuleRouter, changes
 from whirlwind.web.handler import RequestHandler
-from whirlwind.web.response import CAN_KNOW, CONTEXT_HOOK, EXECUTE_HOOK, ResponseBase, begin
+from whirlwind.web.response import (
+    CAN_KNOW,
+    CONTEXT_HOOK,
+    EXECUTE_HOOK,
+    ResponseBase,
+    make_handler,
+    proceed,
+)
 
 if TYPE_CHECKING:
     from whirlwind.web.application import Application
@@ -22,6 +30,7 @@ _EXECUTE: Any = RequestHandler.__dict__["_execute"]
 _EXECUTE_HOOK: Final = EXECUTE_HOOK
 _CONTEXT_HOOK: Final = CONTEXT_HOOK
 _CAN_KNOW: Final = CAN_KNOW
+_epoch: Final = changes.epoch
 
 
 class DirectEntry:
@@ -45,14 +54,21 @@ class DirectEntry:
         self._router: Any = None
         self._table: Any = None  # a RuleTable
         self._literals: dict[str, Any] = {}
-        self._epoch = -1
+        self._epoch: Any = None
         self._matcher_version = 0
         self._router_version = 0
 
     def serve(self, request: HTTPServerRequest) -> None:
         """Route and run a request whose body, if any, is complete."""
-        context = copy_context()
-        context.run(self._serve, request, context)
+        context = contexts.copy()
+        if contexts.ENTERS:
+            contexts.enter(context)
+            try:
+                self._serve(request, context)
+            finally:
+                contexts.leave(context)
+        else:
+            context.run(self._serve, request, context)
 
     def _serve(self, request: HTTPServerRequest, context: Context) -> None:
         app = self.app
@@ -64,14 +80,15 @@ class DirectEntry:
         if found is None:
             target, kwargs = app._ww_default_handler()
         else:
-            rule, path_args, path_kwargs = found
-            target = rule.target
-            kwargs = rule.target_kwargs
-        handler = target(app, request, **kwargs) if kwargs else target(app, request)
+            target, kwargs, path_args, path_kwargs = found
+        if _CAN_KNOW:
+            handler = make_handler(target, app, request, kwargs)
+        else:
+            handler = target(app, request, **kwargs) if kwargs else target(app, request)
         start_handler(app, handler, path_args, path_kwargs, context)
 
     def _find_rule(self, app: Any, request: HTTPServerRequest) -> Any:
-        """The rule for a request, None if there is none, NotImplemented for the general path."""
+        """What `find_rule` says; NotImplemented for the general path in any case."""
         cls = type(app)
         version = hooks.type_version(cls) if _CAN_KNOW else 0
         if version == 0 or version != self._version:
@@ -84,19 +101,19 @@ class DirectEntry:
         if not self._plain or app._ww_goes_general or app._ww_forgets:
             return NotImplemented
         if version == 0:  # the plain form: nothing may be remembered
-            found = app.default_router.find_rule(request.path)
+            found = app.default_router.find_rule(request._path)
         else:
-            found = self._find_remembered(app.default_router, request.path)
+            found = self._find_remembered(app.default_router, request._path)
         if found is None or found is NotImplemented:
             return found
-        if not issubclass(found[0].target, RequestHandler):
+        if not issubclass(found[0], RequestHandler):
             return NotImplemented
         return found
 
     def _find_remembered(self, router: Any, path: Any) -> Any:
         if (
             router is not self._router
-            or self._epoch != changes.epoch
+            or self._epoch is not _epoch[0]
             or hooks.type_version(PathMatches) != self._matcher_version
             or hooks.type_version(RuleRouter) != self._router_version
         ):
@@ -106,7 +123,7 @@ class DirectEntry:
                 self._router = router
                 self._table = table
                 self._literals = table.literals
-                self._epoch = table.epoch
+                self._epoch = _epoch[0] if table.epoch == _epoch[0] else None
                 self._matcher_version = hooks.type_version(PathMatches)
                 self._router_version = hooks.type_version(RuleRouter)
             return found
@@ -138,13 +155,13 @@ class DirectEntry:
             return self._general_delegate(app, request)
         if found is None:
             return None
-        rule, path_args, path_kwargs = found
-        if not rule.target._stream_request_body:
+        target, kwargs, path_args, path_kwargs = found
+        if not target._stream_request_body:
             return None
         delegate = app.get_handler_delegate(
             request,
-            rule.target,
-            target_kwargs=rule.target_kwargs,
+            target,
+            target_kwargs=kwargs,
             path_args=path_args,
             path_kwargs=path_kwargs,
         )
@@ -158,7 +175,7 @@ def run_handler(delegate: "HandlerDelegate") -> "asyncio.Task[None] | None":
 
     :returns: the task that finishes the request, None when it is finished already.
     """
-    context = copy_context()
+    context = contexts.copy()
     return context.run(_run, delegate, context)
 
 
@@ -198,7 +215,14 @@ def start_handler(
         if not asyncio.iscoroutine(coro):
             coro = as_coroutine(coro)
     else:
-        pending = begin(base, transforms, path_args, path_kwargs)
+        # `begin`, but for the call.
+        if transforms is not None:
+            base._transforms = transforms
+        if path_args is not None:
+            base._ww_raw_args = path_args
+        if path_kwargs is not None:
+            base._ww_raw_kwargs = path_kwargs
+        pending = proceed(base)
         if pending is None:
             return None
         coro = handler._ww_drive(pending)

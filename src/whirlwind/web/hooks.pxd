@@ -1,5 +1,8 @@
 from cpython.object cimport PyObject_GenericSetAttr
 
+cdef extern from "Python.h":
+    object PyObject_CallMethodNoArgs(object instance, object name)
+
 cdef extern from *:
     """
     #if defined(CYTHON_COMPILING_IN_CPYTHON) && CYTHON_COMPILING_IN_CPYTHON && \
@@ -22,6 +25,10 @@ cdef extern from *:
 
 cdef inline unsigned int type_version(object cls) noexcept:
     return whirlwind_type_version(cls)
+
+
+cdef inline object call_method(object instance, object name):
+    return PyObject_CallMethodNoArgs(instance, name)
 
 
 cdef inline object set_attribute(object instance, object name, object value):

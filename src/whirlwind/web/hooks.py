@@ -12,6 +12,11 @@ def type_version(cls: type) -> int:
     return 0
 
 
+def call_method(instance: object, name: str) -> object:
+    """What ``getattr(instance, name)()`` does; compiled, without making a bound method for it."""
+    return getattr(instance, name)()
+
+
 def set_attribute(instance: object, name: str, value: object) -> None:
     """What ``object.__setattr__`` does, for a class that has a ``__setattr__`` of its own."""
     object.__setattr__(instance, name, value)

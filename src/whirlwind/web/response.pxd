@@ -10,6 +10,7 @@ cdef int _START, _PREPARING, _IN_BODY, _IN_METHOD, _DONE, _FINISHED
 cdef int _IF_NONE_MATCH
 cdef int _INITIALIZE, _SET_DEFAULT_HEADERS, _PREPARE, _ON_FINISH, _FLUSH, _BREAK_CYCLES
 cdef int _ETAGS_AS_USUAL, _LOG, _EXECUTE, _CLEAR, _FINISH
+cdef int _MAKING, _METHODS
 cdef object _HOOK_NAMES
 cdef dict _known_bits
 cdef unsigned int _last_version
@@ -33,8 +34,6 @@ cdef class ResponseBase:
     cdef RequestStorage _ww_native
     cdef public object application
     cdef public object request
-    cdef public object path_args
-    cdef public object path_kwargs
     cdef public bint _headers_written
     cdef public bint _finished
     cdef public bint _auto_finish
@@ -43,6 +42,8 @@ cdef class ResponseBase:
     cdef public object _transforms
     cdef object _ww_raw_args
     cdef object _ww_raw_kwargs
+    cdef object _ww_path_args
+    cdef object _ww_path_kwargs
     cdef public int _ww_stage
     cdef public ExchangeBase _ww_exchange
     cdef public HeaderMap _headers
@@ -50,12 +51,15 @@ cdef class ResponseBase:
     cdef public int _status_code
     cdef public object _reason
 
+    @cython.locals(native=RequestStorage, exchange=ExchangeBase)
+    cdef object _ww_begin(self, object application, object request, object kwargs)
     @cython.locals(native=RequestStorage)
     cdef object _ww_connection(self)
     cdef object _ww_add_etag(self, HeaderMap headers)
     cpdef object _ww_set_status(self, object status_code, object reason)
     cpdef object _ww_set_header(self, object name, object value)
     cpdef object _ww_add_header(self, object name, object value)
+    @cython.locals(text=str)
     cpdef object _ww_write(self, object chunk)
     cdef object _ww_write_other(self, object chunk)
     cdef object _ww_add_cookies(self, HeaderMap headers)
@@ -68,6 +72,8 @@ cdef class ResponseBase:
     cdef object _ww_mark_prepared(self)
 
 
+@cython.locals(bits=int, handler=ResponseBase)
+cpdef object make_handler(object cls, object application, object request, object kwargs)
 @cython.locals(headers=HeaderMap, native=RequestStorage)
 cpdef object clear_response(ResponseBase handler)
 @cython.locals(exchange=ExchangeBase, headers=HeaderMap, chunk=bytes, buffer=list, native=RequestStorage)
@@ -76,10 +82,10 @@ cpdef object flush_response(ResponseBase handler, bint include_footers, bint siz
 cpdef object finish_response(ResponseBase handler, object chunk)
 @cython.locals(native=RequestStorage)
 cpdef bint etag_matches(ResponseBase handler) except -1
-@cython.locals(buffer=list, chunk=bytes)
+@cython.locals(buffer=list, chunk=bytes, text=str)
 cpdef str body_digest(ResponseBase handler)
 cpdef object begin(ResponseBase handler, object transforms, object args, object kwargs)
-@cython.locals(native=RequestStorage, stage=int, streamed=bint)
+@cython.locals(native=RequestStorage, stage=int)
 cpdef object proceed(ResponseBase handler)
 @cython.locals(native=RequestStorage)
 cpdef str request_summary(ResponseBase handler)

@@ -57,6 +57,8 @@ _CLEAR: Final = 512
 _FINISH: Final = 1024
 SUMMARY: Final = 2048
 _CONTEXT: Final = 4096
+_MAKING: Final = 8192
+_METHODS: Final = 16384
 # The same for other modules: C integers cannot be imported.
 EXECUTE_HOOK: Final = 256
 CONTEXT_HOOK: Final = 4096
@@ -72,6 +74,8 @@ _HOOKS: Final[dict[int, tuple[str, ...]]] = {
     _ETAGS_AS_USUAL: ("compute_etag", "set_etag_header", "check_etag_header", "set_header"),
     _LOG: ("_log",),
     _EXECUTE: ("_execute",),
+    _MAKING: ("__new__", "__init__"),
+    _METHODS: ("SUPPORTED_METHODS",),
     _CLEAR: ("clear",),
     _FINISH: ("finish",),
     SUMMARY: ("get_status", "_request_summary"),
@@ -163,8 +167,11 @@ class ResponseBase:
     _prepared_future: Any
     _new_cookie: Any
     _transforms: Any
+    _ww_native: RequestStorage | None
     _ww_raw_args: Any
     _ww_raw_kwargs: Any
+    _ww_path_args: list[Any] | None
+    _ww_path_kwargs: dict[str, Any] | None
     _ww_stage: int
     _ww_exchange: ExchangeBase | None
     _headers: HTTPHeaders
@@ -180,19 +187,21 @@ class ResponseBase:
         """
         if _CAN_KNOW:
             self._ww_original = _original_hooks(type(self))
+        self._ww_begin(application, request, kwargs)
+
+    def _ww_begin(self, application: Any, request: Any, kwargs: Any) -> None:
         self.application = application
         self.request = request
-        self._ww_native: RequestStorage | None = (
-            # By its type: a mock with a spec passes for an instance.
-            request if issubclass(type(request), RequestStorage) else None
-        )
-        self.path_args: list[Any] = []
-        self.path_kwargs: dict[str, Any] = {}
+        # By its type: a mock with a spec passes for an instance.
+        if issubclass(type(request), RequestStorage):
+            self._ww_native = native = request
+            connection = native.connection
+        else:
+            connection = request.connection
         self._auto_finish = True
-        connection = request.connection
         if type(connection) is Exchange:
-            self._ww_exchange = connection
-            connection.owner = self
+            self._ww_exchange = exchange = connection
+            exchange.owner = self
         elif connection is not None:
             connection.set_close_callback(self.on_connection_close)
         if self._ww_original & _CLEAR:
@@ -206,6 +215,30 @@ class ResponseBase:
         if name in _HOOK_NAMES:
             self._ww_original = 0  # somebody mocks or patches this very instance
         hooks.set_attribute(self, name, value)
+
+    @property
+    def path_args(self) -> list[Any]:
+        """The groups of the route's pattern that have no names, decoded."""
+        found = self._ww_path_args
+        if found is None:
+            found = self._ww_path_args = []
+        return found
+
+    @path_args.setter
+    def path_args(self, value: list[Any]) -> None:
+        self._ww_path_args = value
+
+    @property
+    def path_kwargs(self) -> dict[str, Any]:
+        """The groups of the route's pattern by their names, decoded."""
+        found = self._ww_path_kwargs
+        if found is None:
+            found = self._ww_path_kwargs = {}
+        return found
+
+    @path_kwargs.setter
+    def path_kwargs(self, value: dict[str, Any]) -> None:
+        self._ww_path_kwargs = value
 
     # --- body -----------------------------------------------------------------------------------
 
@@ -238,7 +271,8 @@ class ResponseBase:
         if self._finished:
             raise RuntimeError("Cannot write() after finish()")
         if type(chunk) is str:
-            self._write_buffer.append(chunk.encode("utf-8"))
+            text: str = chunk
+            self._write_buffer.append(text.encode("utf-8"))
         elif type(chunk) is bytes:
             self._write_buffer.append(chunk)
         else:
@@ -289,7 +323,7 @@ class ResponseBase:
             size = 0
             for part in self._write_buffer:
                 size += len(part)
-            fields["Content-Length"] = str(size)
+            fields["Content-Length"] = f"{size}"
             return True
         return False
 
@@ -310,7 +344,11 @@ class ResponseBase:
         request = self.request
         native = self._ww_native
         if native is request:
-            if native.method not in self.SUPPORTED_METHODS:
+            name = native.method
+            if (
+                not (_CAN_KNOW and self._ww_original & _METHODS and name in _METHOD_NAMES)
+                and name not in self.SUPPORTED_METHODS
+            ):
                 raise HTTPError(405)
             # Nothing at all is a form with no fields, but no multipart body (RFC 2046 section
             # 5.1.1). A handler that takes the body in pieces sees to it itself.
@@ -322,10 +360,10 @@ class ResponseBase:
             if request.body:
                 request._parse_body()
         if self._ww_raw_args:
-            self.path_args = [self.decode_argument(a) for a in self._ww_raw_args]
+            self._ww_path_args = [self.decode_argument(a) for a in self._ww_raw_args]
             self._ww_raw_args = None
         if self._ww_raw_kwargs:
-            self.path_kwargs = {
+            self._ww_path_kwargs = {
                 k: self.decode_argument(v, name=k) for k, v in self._ww_raw_kwargs.items()
             }
             self._ww_raw_kwargs = None
@@ -369,6 +407,22 @@ class ResponseBase:
 #
 # As functions, because calls from here take them at once: the methods of a compiled class with a
 # subclass in Python are looked up by their name each time, from Python 3.12 on.
+
+
+def make_handler(cls: Any, application: Any, request: Any, kwargs: Any) -> Any:
+    """Make an instance of a handler class, as calling it does.
+
+    :arg cls: a subclass of `ResponseBase`.
+    :arg kwargs: for `initialize`.
+    """
+    if type(cls) is type:  # no metaclass, which could do anything
+        bits = _original_hooks(cls)
+        if bits & _MAKING:
+            handler: ResponseBase = fresh.instance(cls)
+            handler._ww_original = bits
+            handler._ww_begin(application, request, kwargs)
+            return handler
+    return cls(application, request, **kwargs) if kwargs else cls(application, request)
 
 
 def clear_response(handler: ResponseBase) -> None:
@@ -419,7 +473,7 @@ def flush_response(handler: ResponseBase, include_footers: bool, sized: bool) ->
             )
     if handler._new_cookie is not None:
         handler._ww_add_cookies(headers)
-    if method == "HEAD":
+    if method != "GET" and method == "HEAD":  # what most are is compared once
         chunk = b""
     if exchange is None or connection is not exchange:  # somebody put another one in front
         line = ResponseStartLine("HTTP/1.1", handler._status_code, handler._reason)
@@ -489,7 +543,8 @@ def body_digest(handler: ResponseBase) -> str:
         digest = sha1()
         for part in buffer:
             digest.update(part)
-    return f'"{digest.hexdigest()}"'
+    text: str = digest.hexdigest()
+    return f'"{text}"'
 
 
 def etag_matches(handler: ResponseBase) -> bool:
@@ -536,24 +591,26 @@ def proceed(handler: ResponseBase) -> Any:
                     handler._ww_stage = _PREPARING
                     return pending
         if stage <= _PREPARING:
-            streamed = handler._prepared_future is not None
-            if streamed:
+            if handler._prepared_future is not None:
                 handler._ww_mark_prepared()
+                if not handler._finished:
+                    handler._ww_stage = _IN_BODY
+                    return handler.request._body_future
             if handler._finished:
                 handler._ww_stage = _DONE
                 return None
-            if streamed:
-                handler._ww_stage = _IN_BODY
-                return handler.request._body_future
         if stage <= _IN_BODY:
             handler._ww_stage = _IN_METHOD
             native = handler._ww_native
             name = native.method if native is handler.request else handler.request.method
-            method = getattr(handler, _METHOD_NAMES.get(name) or name.lower())
-            if handler.path_args or handler.path_kwargs:
-                pending = method(*handler.path_args, **handler.path_kwargs)
+            name = _METHOD_NAMES.get(name) or name.lower()
+            if handler._ww_path_args or handler._ww_path_kwargs:
+                method = getattr(handler, name)
+                pending = method(*(handler._ww_path_args or ()), **(handler._ww_path_kwargs or {}))
+            elif _CAN_KNOW:
+                pending = hooks.call_method(handler, name)
             else:
-                pending = method()
+                pending = getattr(handler, name)()
             if pending is not None and pending is not DONE:
                 return pending
         handler._ww_stage = _DONE
@@ -585,6 +642,7 @@ def loggable(text: str | None) -> str:
 start_values(
     ResponseBase,
     _ww_original=0,
+    _ww_native=None,
     _headers_written=False,
     _finished=False,
     _prepared_future=None,
@@ -592,6 +650,8 @@ start_values(
     _transforms=None,
     _ww_raw_args=None,
     _ww_raw_kwargs=None,
+    _ww_path_args=None,
+    _ww_path_kwargs=None,
     _ww_stage=0,
     _ww_exchange=None,
 )
