@@ -1,7 +1,8 @@
 """`HTTPHeaders`: field names to values, whatever the case of the names."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
+from copyreg import __newobj__  # type: ignore[attr-defined]
 from typing import Any, overload
 
 from whirlwind._public import claim
@@ -9,6 +10,10 @@ from whirlwind.escape import native_str
 from whirlwind.protocol.headers import HeaderMap
 
 _LINE_END = re.compile(r"\r?\n")
+
+#: Attributes of an instance here, in the plain form, and those of Tornado's, the older ones too.
+_OUR_STATE = frozenset({"_map", "_suspect"})
+_THEIR_STATE = frozenset({"_as_list", "_combined_cache", "_dict", "_last_key"})
 
 
 class HTTPHeaders(HeaderMap, MutableMapping[str, str]):
@@ -125,19 +130,20 @@ class HTTPHeaders(HeaderMap, MutableMapping[str, str]):
 
     __unicode__ = __str__
 
+    # A cache may be shared with processes that run Tornado: each reads the other's pickles.
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_unpickle, (self.__class__, list(self.lines()), self.__dict__ or None))
+        values = {name: self.get_list(name) for name in self}
+        kept = {name: value for name, value in self.__dict__.items() if name not in _OUR_STATE}
+        state = {**kept, "_as_list": values, "_combined_cache": {}}
+        return __newobj__, (self.__class__,), state
 
-
-def _unpickle(
-    cls: type[HTTPHeaders], lines: list[tuple[str, str]], attributes: Mapping[str, Any] | None
-) -> HTTPHeaders:
-    made = cls()
-    for name, value in lines:
-        made.append(name, value)
-    if attributes:
-        made.__dict__.update({k: v for k, v in attributes.items() if k != "_map"})
-    return made
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        HeaderMap.__init__(self)
+        for name, values in state["_as_list"].items():
+            for value in values:
+                self.append(name, value)
+        self.__dict__.update((k, v) for k, v in state.items() if k not in _THEIR_STATE)
 
 
 claim("whirlwind.httputil", HTTPHeaders)

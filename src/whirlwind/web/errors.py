@@ -1,6 +1,7 @@
 """The exceptions with which a handler ends a request."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from copyreg import __newobj__  # type: ignore[attr-defined]
 from typing import Any
 
 from whirlwind._public import claim
@@ -69,16 +70,9 @@ class HTTPError(Exception):
         text = f"HTTP {self.status_code:d}: {reason}"
         return f"{text} ({message})" if message else text
 
-    def __reduce__(self) -> tuple[Callable[..., "HTTPError"], tuple[Any, ...]]:
-        return _rebuild, (type(self), self.args, self.__dict__.copy())
-
-
-def _rebuild(cls: type[HTTPError], args: tuple[Any, ...], state: dict[str, Any]) -> HTTPError:
-    """Make a copy without calling ``__init__``, whose arguments subclasses change."""
-    error = cls.__new__(cls, *args)
-    error.args = args
-    error.__dict__.update(state)
-    return error
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Without __init__, whose arguments subclasses change.
+        return __newobj__, (type(self), *self.args), self.__dict__
 
 
 class MissingArgumentError(HTTPError):
