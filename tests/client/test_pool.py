@@ -1,11 +1,13 @@
 """Connections that are kept: which are used again, when they close, and what crosses a close."""
 
 import asyncio
+import gc
 import socket
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from typing import Any
 
 import pytest
@@ -25,6 +27,21 @@ def peers(server: Server) -> list[int]:
 
 
 class TestReuse:
+    def test_what_was_answered_is_free_when_nobody_has_it_any_more(self, run: Run) -> None:
+        async def main() -> None:
+            async with Server(response(b"x" * 9, "Connection: close"), OK, OK) as server:
+                async with client() as c:
+                    gc.collect()
+                    gc.disable()
+                    try:
+                        answers = [weakref.ref(await c.fetch(server.url())) for _ in range(3)]
+                        await asyncio.sleep(0)
+                        assert [answer() for answer in answers] == [None, None, None]
+                    finally:
+                        gc.enable()
+
+        run(main)
+
     def test_one_after_the_other(self, run: Run) -> None:
         async def main() -> None:
             chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"

@@ -166,7 +166,7 @@ class Call(Receiver):
 
     def connected(self, connection: ClientConnection) -> None:
         """The connection that was made for this call is there."""
-        self._connecting = None
+        self._connecting = self.dial = None
         if self.done:
             connection.close()
         elif not connection.is_usable():
@@ -480,6 +480,7 @@ class Call(Receiver):
         if connection is not None:
             connection.abort()
         connecting, self._connecting = self._connecting, None
+        self.dial = None
         if connecting is not None:
             connecting.cancel()
         self._stop_production()

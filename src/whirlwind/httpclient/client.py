@@ -237,6 +237,7 @@ class Fetch(Future[HTTPResponse]):
 
     def respond(self, response: HTTPResponse) -> None:
         """The callback of ``fetch_impl``."""
+        self.on_cancel = None  # leads to the connection, and from there here and to the body
         error = response.error
         if error is None or not (self.raise_error or not response._error_is_response_code):
             if not self.cancelled():
