@@ -43,7 +43,7 @@ LEGACY_NAMES = {
     "concurrent": "TracebackFuture return_future",
     "gen": "Arguments Callback MultiYieldPoint Task Wait WaitAll YieldFuture YieldPoint engine",
     "testing": "LogTrapTestCase get_unused_port",
-    "util": "u",
+    "util": "PY3 u",
     "web": "asynchronous",
     "wsgi": "WSGIAdapter WSGIApplication",
 }

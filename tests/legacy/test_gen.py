@@ -7,6 +7,7 @@ import inspect
 import sys
 import weakref
 from collections.abc import Callable, Generator
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -514,6 +515,29 @@ def test_an_engine_fails_in_the_contexts_of_its_caller(loop: IOLoop) -> None:
         loop.run_sync(main)
 
 
+def test_an_engine_that_fails_at_once_does_so_in_the_contexts_of_its_caller(loop: IOLoop) -> None:
+    seen: list[Any] = []
+
+    @gen.engine
+    def steps(callback: Callable[..., Any]) -> Steps:
+        fail()
+        yield gen.moment
+
+    def handle(typ: Any, value: Any, traceback: Any) -> bool:
+        seen.append(typ)
+        return True
+
+    async def main() -> None:
+        with ExceptionStackContext(handle):
+            steps(callback=None)
+            seen.append("goes on")
+            future = return_future(steps)()
+        assert isinstance(future.exception(), KeyError)
+
+    loop.run_sync(main)
+    assert seen == [KeyError, "goes on"]
+
+
 @pytest.mark.parametrize("waits", [False, True])
 def test_an_engine_returns_nothing(loop: IOLoop, waits: bool) -> None:
     seen: list[Any] = []
@@ -647,6 +671,35 @@ def test_a_finished_coroutine_leaves_no_cycle(loop: IOLoop) -> None:
         try:
             await catches()
             assert [reference() for reference in references] == [None, None]
+        finally:
+            gc.enable()
+
+    loop.run_sync(main)
+
+
+def test_a_coroutine_that_was_called_back_leaves_no_cycle(loop: IOLoop) -> None:
+    class Local:
+        pass
+
+    references: list[weakref.ref[Local]] = []
+
+    @gen.coroutine
+    def waits() -> Steps:
+        local = Local()
+        references.append(weakref.ref(local))
+        variable.set(local)
+        later((yield gen.Callback("a")))
+        yield gen.Wait("a")
+
+    variable: ContextVar[Local] = ContextVar("variable")
+
+    async def main() -> None:
+        gc.collect()
+        gc.disable()
+        try:
+            await waits()
+            await asyncio.sleep(0)
+            assert [reference() for reference in references] == [None]
         finally:
             gc.enable()
 

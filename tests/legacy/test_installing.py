@@ -45,6 +45,8 @@ def test_the_public_names_of_a_module_stay_what_they_were(module: str) -> None:
     found = __import__(f"whirlwind.{module}", fromlist=["x"])
     names = _public.LEGACY_NAMES[module].split()
     assert not set(names) & set(dir(found))
+    assert set(names) <= set(found.__all__)  # as they are in place here
+    legacy.uninstall()
     assert not set(names) & set(found.__all__)
     assert all(getattr(found, name) is getattr(legacy, name) for name in names)
     with pytest.raises(AttributeError, match=f"'whirlwind.{module}' has no attribute 'nothing'"):
@@ -67,6 +69,17 @@ def test_the_public_names_of_a_module_stay_what_they_were(module: str) -> None:
 def test_the_first_name_that_is_asked_for_installs_them(line: str) -> None:
     code = f"{line}\nfrom whirlwind import legacy; print(legacy.is_installed())"
     assert run(code) == "True"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_everything_of_a_module_has_them_once_they_are_in_place(module: str) -> None:
+    code = (
+        "import whirlwind.legacy; whirlwind.legacy.install()\n"
+        f"from whirlwind.{module} import *\n"
+        "names = dir()\n"
+        f"print([name for name in {_public.LEGACY_NAMES[module]!r}.split() if name not in names])"
+    )
+    assert run(code) == "[]"
 
 
 CHILD = "import tornado.ioloop, whirlwind.legacy; print(whirlwind.legacy.is_installed())"
@@ -135,6 +148,21 @@ def test_to_install_twice_does_nothing() -> None:
     assert vars(IOLoop)["_run_callback"] is not ours
 
 
+def test_loops_go_on_without_them() -> None:
+    from whirlwind.ioloop import IOLoop
+    from whirlwind.testing import ExpectLog
+
+    loop = IOLoop()
+    try:
+        legacy.uninstall()
+        loop.add_callback(lambda: 1 // 0)
+        loop.add_callback(loop.stop)
+        with ExpectLog("whirlwind.application", "Exception in callback"):
+            loop.start()
+    finally:
+        loop.close()
+
+
 # --- the warnings -------------------------------------------------------------------------------
 
 
@@ -176,6 +204,15 @@ def test_a_warning_points_at_the_line_of_the_program(tmp_path: Path) -> None:
     assert told[1].startswith(f"{program}:5: DeprecationWarning: stack_context.ExceptionStack")
 
 
+def test_a_program_whose_folder_is_called_like_ours_is_not_ours() -> None:
+    program = str(Path(whirlwind.__file__).parent.with_name("whirlwind_of_mine") / "program.py")
+    warning._told = set()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        exec(compile("\n\nwarn('a', 'b')", program, "exec"), {"warn": warning.warn})
+    assert [(each.filename, each.lineno) for each in caught] == [(program, 3)]
+
+
 def test_warnings_can_be_errors() -> None:
     warning._told = set()
     with warnings.catch_warnings():
@@ -194,6 +231,7 @@ USES = """\
 from whirlwind import concurrent, gen, ioloop, stack_context, testing, util, web
 from contextlib import nullcontext
 loop = ioloop.IOLoop.current()
+Handler = type("Handler", (web.RequestHandler,), {"__init__": lambda self: None})
 gen.engine(lambda: None)
 gen.Task(lambda callback: callback())
 gen.Callback("key")
@@ -213,7 +251,8 @@ loop.initialized()
 loop.set_blocking_log_threshold(None)
 util.u("")
 testing.get_unused_port()
-type("Case", (testing.LogTrapTestCase,), {"runTest": lambda self: None})().run()
+class Case(testing.LogTrapTestCase): pass
+web.RequestHandler.clear_cookie(Handler(), "name", "/")
 """
 
 
@@ -228,5 +267,5 @@ def test_each_kind_of_use_is_warned_of_once_where_it_is(tmp_path: Path) -> None:
     )
     warned = [line for line in done.stderr.splitlines() if " is a form of Tornado 4: " in line]
     lines = [int(line.removeprefix(f"{program}:").partition(":")[0]) for line in warned]
-    assert lines == list(range(4, 24)), done.stderr
+    assert lines == list(range(5, 26)), done.stderr
     assert done.returncode == 0, done.stderr

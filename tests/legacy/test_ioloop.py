@@ -13,6 +13,7 @@ import pytest
 from whirlwind import testing, util
 from whirlwind.ioloop import IOLoop
 from whirlwind.legacy import warning
+from whirlwind.netutil import Resolver
 from whirlwind.stack_context import ExceptionStackContext
 from whirlwind.testing import ExpectLog
 
@@ -85,7 +86,26 @@ def test_a_callback_from_a_signal_belongs_to_nobody(loop: IOLoop) -> None:
         loop.start()
 
 
+def test_the_warning_of_a_callback_from_a_signal_points_at_the_caller(loop: IOLoop) -> None:
+    with pytest.warns(DeprecationWarning, match="add_callback_from_signal") as warned:
+        loop.add_callback_from_signal(loop.stop)
+    assert [each.filename for each in warned] == [__file__]
+
+
+def test_add_future_takes_what_was_a_future_and_is_a_coroutine_today(loop: IOLoop) -> None:
+    results: list[Any] = []
+
+    def done(future: Any) -> None:
+        results.append(future.result())
+        loop.stop()
+
+    loop.add_future(Resolver().resolve("127.0.0.1", 80), done)  # type: ignore[arg-type]
+    loop.start()
+    assert results == [[(socket.AF_INET, ("127.0.0.1", 80))]]
+
+
 def test_small_tools() -> None:
+    assert util.PY3
     assert util.u("text") == "text"
     port = testing.get_unused_port()
     with socket.socket() as sock:

@@ -149,6 +149,15 @@ class Outside(Handler):
         self.later(self.later, self.answer)
 
 
+class Forgets(Handler):
+    def get(self) -> None:
+        self.clear_cookie("a", "/p", "x.example")  # type: ignore[call-arg]
+        self.clear_cookie("b", "/q", domain="y.example")  # type: ignore[call-arg]
+        self.clear_all_cookies("/r")  # type: ignore[call-arg]
+        with pytest.raises(TypeError):
+            self.clear_cookie("d", "/s", "z.example", "more")  # type: ignore[call-arg]
+
+
 class Socket(WebSocketHandler):
     @web.asynchronous
     @gen.coroutine
@@ -239,6 +248,16 @@ class TestAnswers(AsyncHTTPTestCase):
     def test_what_is_not_in_the_request_does_not_end_it(self) -> None:
         with ExpectLog("whirlwind.application", "Exception in callback"):
             assert self.check("Outside", "two") == "200 two"
+
+    def test_where_a_cookie_was_is_told_by_position(self) -> None:
+        url = self.get_url("/Forgets/two")
+        cookies = self.fetch(url, headers={"Cookie": "c=1"}).headers.get_list("Set-Cookie")
+        places = [[part for part in each.split("; ") if "expires" not in part] for each in cookies]
+        assert sorted(places) == [
+            ['a=""', "Domain=x.example", "Path=/p"],
+            ['b=""', "Domain=y.example", "Path=/q"],
+            ['c=""', "Path=/r"],
+        ]
 
     @gen_test
     async def test_a_websocket(self) -> None:

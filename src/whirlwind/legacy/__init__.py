@@ -19,7 +19,7 @@ from whirlwind.legacy.futures import TracebackFuture, return_future
 from whirlwind.legacy.installing import install, is_installed, uninstall
 from whirlwind.legacy.runner import engine
 from whirlwind.legacy.testing import LogTrapTestCase, get_unused_port
-from whirlwind.legacy.util import u
+from whirlwind.legacy.util import PY3, u
 from whirlwind.legacy.web import asynchronous
 from whirlwind.legacy.wsgi import WSGIAdapter, WSGIApplication
 from whirlwind.legacy.yieldpoints import (
@@ -34,6 +34,7 @@ from whirlwind.legacy.yieldpoints import (
 )
 
 __all__ = [
+    "PY3",
     "Arguments",
     "Callback",
     "ExceptionStackContext",

@@ -8,12 +8,16 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
+from whirlwind._public import LEGACY_NAMES
+
 #: Modules of this package that have something to replace; each has a function ``install``.
-PARTS: Final = ("ioloop", "runner", "callbacks", "loops", "private", "waiting")
+PARTS: Final = ("ioloop", "runner", "callbacks", "loops", "private", "waiting", "web")
 
 #: What was replaced: owner, name, and what was there, `_NOTHING` if it was inherited or missing.
 _replaced: list[tuple[Any, str, Any]] = []
 _NOTHING: Final = object()
+#: What is to be called when everything that was replaced is back.
+_afterwards: list[Callable[[], None]] = []
 _lock = threading.RLock()
 _installed = False
 
@@ -35,6 +39,9 @@ def install() -> None:
             for part in PARTS:
                 module: Any = importlib.import_module(f"whirlwind.legacy.{part}")
                 module.install()
+            for name, legacy_names in LEGACY_NAMES.items():
+                module = importlib.import_module(f"whirlwind.{name}")
+                replace(module, "__all__", [*module.__all__, *legacy_names.split()])
         except BaseException:
             uninstall()
             raise
@@ -55,6 +62,8 @@ def uninstall() -> None:
                 delattr(owner, name)
             else:
                 setattr(owner, name, old)
+        while _afterwards:
+            _afterwards.pop()()
         _installed = False
 
 
@@ -66,6 +75,11 @@ def replace(owner: Any, name: str, value: Any) -> None:
     """
     _replaced.append((owner, name, vars(owner).get(name, _NOTHING)))
     setattr(owner, name, value)
+
+
+def at_uninstall(function: Callable[[], None]) -> None:
+    """Have a function called by :func:`uninstall`, once everything is back in its place."""
+    _afterwards.append(function)
 
 
 def override(owner: Any, name: str, make: Callable[[Any], Any]) -> None:

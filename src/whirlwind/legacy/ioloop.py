@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import signal
 import traceback
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from whirlwind.concurrent import Future
+from whirlwind.gen import convert_yielded
 from whirlwind.ioloop import IOLoop, _loop_of_thread
 from whirlwind.legacy.contexts import (
     NoContexts,
@@ -20,7 +22,7 @@ from whirlwind.legacy.contexts import (
     set_contexts,
     wrapped_in,
 )
-from whirlwind.legacy.installing import override, replace
+from whirlwind.legacy.installing import at_uninstall, override, replace
 from whirlwind.legacy.warning import warn
 from whirlwind.log import app_log, gen_log
 from whirlwind.platform.asyncio import BaseAsyncIOLoop
@@ -132,6 +134,8 @@ class _Watch:
 def _add_future(original: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(original)
     def add_future(self: IOLoop, future: Any, callback: Callable[..., Any]) -> None:
+        if inspect.isawaitable(future) and not isinstance(future, Future):
+            future = convert_yielded(future)  # what returned futures is async def today
         if not isinstance(future, Future):
             callback = capture(callback)  # the thread that finishes it has no contexts to pass on
         original(self, future, callback)
@@ -149,21 +153,25 @@ def _add_handler(original: Callable[..., None]) -> Callable[..., None]:
 
 def _from_signal(original: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(original)
-    def add_callback_from_signal(
-        self: IOLoop, callback: Callable[..., Any], *args: Any, **kwargs: Any
-    ) -> None:
+    def call_from_signal(self: IOLoop, callback: Callable[..., Any]) -> None:
         with NoContexts():  # the contexts are those of whatever the signal has interrupted
-            original(self, callback, *args, **kwargs)
+            original(self, callback)
 
-    return add_callback_from_signal
+    return call_from_signal
+
+
+def _bind_runners() -> None:
+    """Let the loops that there are call back by the present `IOLoop._run_callback`."""
+    for loop in list(IOLoop._ioloop_for_asyncio.values()):
+        # It is bound when a loop is made.
+        loop._runner = loop._run_callback  # type: ignore[attr-defined]
 
 
 def install() -> None:
     """Replace what a loop does with callbacks, and add what it had."""
     replace(IOLoop, "_run_callback", _run_callback)
-    for loop in IOLoop._ioloop_for_asyncio.values():
-        # It is bound when a loop is made.
-        loop._runner = loop._run_callback  # type: ignore[attr-defined]
+    _bind_runners()
+    at_uninstall(_bind_runners)
     replace(IOLoop, "handle_callback_exception", handle_callback_exception)
     replace(IOLoop, "initialized", staticmethod(initialized))
     replace(IOLoop, "set_blocking_signal_threshold", set_blocking_signal_threshold)
@@ -171,4 +179,4 @@ def install() -> None:
     replace(IOLoop, "log_stack", log_stack)
     override(IOLoop, "add_future", _add_future)
     override(BaseAsyncIOLoop, "add_handler", _add_handler)
-    override(BaseAsyncIOLoop, "add_callback_from_signal", _from_signal)
+    override(BaseAsyncIOLoop, "_call_from_signal", _from_signal)

@@ -27,6 +27,7 @@ from whirlwind.legacy.contexts import (
     call_within,
     capture,
     contexts_as_set,
+    current_contexts,
     inconsistency,
     set_contexts,
 )
@@ -175,6 +176,7 @@ class Runner(gen.Runner):
         self._point = None
         if self._catcher is not None:
             self._catcher.deactivate()
+            self._catcher.exception_handler = _handle_nothing  # it leads here, and is in ctx_run
         return super()._finish()
 
 
@@ -214,6 +216,10 @@ class _Steps(Generator[Any, Any, Any]):
             raise
         finally:
             del argument
+
+
+def _handle_nothing(typ: Any, value: Any, tb: Any) -> bool:
+    return False
 
 
 def _failed_future(error: Exception) -> Future[Any]:
@@ -266,7 +272,7 @@ def engine(func: Callable[..., Any]) -> Callable[..., None]:
     """`gen.coroutine` for a function that gives its result to a ``callback`` argument of its own.
 
     It returns nothing. Its exceptions are raised in the caller's stack contexts; those that come
-    before it waits for anything, to the caller.
+    before it waits for anything, and that no context handles, to the caller.
 
     :arg func: a generator function, which calls its callback, or ``self.finish`` of a handler, when
         it is done.
@@ -287,7 +293,8 @@ def engine(func: Callable[..., Any]) -> Callable[..., None]:
     def start_engine(*args: Any, **kwargs: Any) -> None:
         future = start(*args, **kwargs)
         if future.done():
-            check(future)
+            # As a callback would: the contexts here are asked before the caller.
+            call_within(current_contexts(), functools.partial(check, future))
         else:
             IOLoop.current().add_future(future, check)
 
@@ -338,4 +345,3 @@ def install() -> None:
 
 claim("whirlwind.gen", Runner, coroutine)
 claim("whirlwind.legacy", engine)
-claim("whirlwind.gen", Runner, coroutine)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import unittest
 from io import StringIO
+from typing import Any
 
 from whirlwind._public import claim
 from whirlwind.legacy.warning import warn
@@ -25,9 +26,12 @@ class LogTrapTestCase(unittest.TestCase):
     Where logging has been configured to do something other than write to a stream, it does nothing.
     """
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        warn("testing.LogTrapTestCase", "leave it to the test runner, or use ExpectLog")
+
     def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
         """Run the test with the output of logging held back."""
-        warn("testing.LogTrapTestCase", "leave it to the test runner, or use ExpectLog")
         root = logging.getLogger()
         if not root.handlers:
             logging.basicConfig()
@@ -46,7 +50,6 @@ class LogTrapTestCase(unittest.TestCase):
             if len(result.failures) + len(result.errors) != failed:
                 stream.write(held.getvalue())
         return result
-
 
 
 claim("whirlwind.legacy", LogTrapTestCase, get_unused_port)

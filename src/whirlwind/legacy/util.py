@@ -1,7 +1,12 @@
 """What is gone of `whirlwind.util`."""
 
+from typing import Final
+
 from whirlwind._public import claim
 from whirlwind.legacy.warning import warn
+
+#: Whether this is Python 3.
+PY3: Final = True
 
 
 def u(s: str) -> str:

@@ -1,11 +1,12 @@
 """What a program written for Tornado 4 is told: once for each kind of use, at its own line."""
 
+import os
 import sys
 import warnings
 from pathlib import Path
 from types import FrameType
 
-_OURS = str(Path(__file__).parent.parent)
+_OURS = str(Path(__file__).parent.parent) + os.sep
 
 #: The kinds that have been warned of in this process.
 _told: set[str] = set()
@@ -29,7 +30,7 @@ def warn(kind: str, advice: str) -> None:
         DeprecationWarning,
         "<unknown>" if frame is None else frame.f_code.co_filename,
         0 if frame is None else frame.f_lineno,
-        module=names.get("__name__"),
+        module=names.get("__name__", "<unknown>"),
         registry=names.setdefault("__warningregistry__", {}),
     )
 

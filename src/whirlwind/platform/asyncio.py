@@ -215,6 +215,9 @@ class BaseAsyncIOLoop(IOLoop):
         warnings.warn("add_callback_from_signal is deprecated", DeprecationWarning, stacklevel=2)
         if args or kwargs:
             callback = functools.partial(callback, *args, **kwargs)
+        self._call_from_signal(callback)
+
+    def _call_from_signal(self, callback: Callable[[], Any]) -> None:
         try:
             # Thread-safe or not, only this variant wakes a loop that waits in the kernel.
             self.asyncio_loop.call_soon_threadsafe(self._runner, callback)
