@@ -106,7 +106,7 @@ def server(work: str, alias: bool, folder: Path) -> Server:
             f"--IdentityProvider.token={TOKEN}", "--ServerApp.log_level=ERROR",
         ),
         "bokeh": ("bokeh", "serve", "bokeh_slider.py", "--port={port}", "--log-level=error"),
-    }  # fmt: skip
+    }
     name = f"{work} on {'Whirlwind' if alias else 'Tornado'}"
     variables = {"HOME": str(folder), "JUPYTER_RUNTIME_DIR": str(folder / "runtime")}
     return Server(name, (*start, *commands[work]), variables)

@@ -49,7 +49,7 @@ class Environment:
         done = subprocess.run(
             command, env=_variables(variables), text=True, timeout=PATIENCE,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        )
         assert done.returncode == 0, done.stdout
         return done.stdout
 
@@ -85,7 +85,7 @@ class Application:
             self._process = subprocess.Popen(
                 command, cwd=folder, env=_variables(variables), stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
+            )
 
     def log(self) -> str:
         """What it has written until now."""

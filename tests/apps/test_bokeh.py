@@ -107,7 +107,7 @@ def test_a_session(bokeh: Bokeh) -> None:
         roots = {one["attributes"]["name"]: one["id"] for one in content["doc"]["roots"]}
         value = {
             "kind": "ModelChanged", "model": {"id": roots["slider"]}, "attr": "value", "new": 21,
-        }  # fmt: skip
+        }
         send(socket, "PATCH-DOC", {"events": [value]})
         kinds = []
         changed: list[Any] = []

@@ -45,7 +45,7 @@ class Cluster:
         self.scheduler = run(
             environment, "-m", "distributed.cli.dask_scheduler", "--protocol", protocol,
             "--host", "127.0.0.1", "--port", "0", "--dashboard-address", "127.0.0.1:0",
-        )  # fmt: skip
+        )
         said = self.scheduler.says(r"Scheduler at:\s+(\S+)")
         self.address = said[1]
         self.site = Site(self.scheduler.says(r"dashboard at:\s+(http://\S+?)/status")[1])
@@ -55,7 +55,7 @@ class Cluster:
                 "--nthreads", "1", "--protocol", protocol, "--dashboard-address", "127.0.0.1:0",
             )
             for _ in range(2)
-        ]  # fmt: skip
+        ]
         for worker in self.workers:
             worker.says("Registered to")
 
@@ -78,7 +78,7 @@ def test_a_cluster_computes(
     assert said == [
         "whirlwind 42", "20100", "10000000", "raised there, caught here",
         "['whirlwind', 'whirlwind']",
-    ]  # fmt: skip
+    ]
     cluster.stop()
 
 

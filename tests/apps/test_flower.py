@@ -44,7 +44,7 @@ def flower(environment: Environment, run: Callable[..., Application], tmp_path: 
     application = run(
         environment, *celery, "flower", f"--port={port}", "--address=127.0.0.1",
         "--basic-auth=me:secret", FLOWER_UNAUTHENTICATED_API="true",
-    )  # fmt: skip
+    )
     application.listens(port)
     return Site(f"http://127.0.0.1:{port}")
 

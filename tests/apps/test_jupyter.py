@@ -39,7 +39,7 @@ class Jupyter:
         return connect(
             f"ws://{self.site.address}{path}",
             additional_headers=AUTHORIZED, open_timeout=PATIENCE, **options,
-        )  # fmt: skip
+        )
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def jupyter(environment: Environment, tmp_path_factory: pytest.TempPathFactory) 
         "--ip=127.0.0.1", f"--ServerApp.root_dir={root}", f"--IdentityProvider.token={TOKEN}",
         folder=folder, HOME=str(folder), JUPYTER_RUNTIME_DIR=str(folder / "runtime"),
         SHELL="/bin/sh",
-    )  # fmt: skip
+    )
     try:
         yield Jupyter(application, root)
     finally:
@@ -142,7 +142,7 @@ def message(kind: str, content: dict[str, Any]) -> dict[str, Any]:
     header = {
         "msg_id": uuid.uuid4().hex, "msg_type": kind, "session": uuid.uuid4().hex,
         "username": "test", "date": "2026-01-01T00:00:00Z", "version": "5.4",
-    }  # fmt: skip
+    }
     return {"header": header, "parent_header": {}, "metadata": {}, "content": content}
 
 
@@ -278,7 +278,7 @@ def test_ends_when_it_is_told_to(
     application = run(
         environment, "-m", "jupyter_server", "--port=0", "--no-browser", "--allow-root",
         HOME=str(tmp_path), JUPYTER_RUNTIME_DIR=str(tmp_path / "runtime"),
-    )  # fmt: skip
+    )
     application.says(r"http://127\.0\.0\.1:(\d+)/")
     assert application.terminate() == 0
     assert "Traceback" not in application.log()

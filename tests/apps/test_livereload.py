@@ -40,7 +40,7 @@ def test_a_page_is_told_of_a_change(
     with connect(f"ws://127.0.0.1:{port}/livereload", open_timeout=PATIENCE) as socket:
         hello = {
             "command": "hello", "protocols": ["http://livereload.com/protocols/official-7"],
-        }  # fmt: skip
+        }
         socket.send(json.dumps(hello))
         assert json.loads(socket.recv(PATIENCE))["command"] == "hello"
         socket.send(json.dumps({"command": "info", "url": f"http://127.0.0.1:{port}/page.html"}))

@@ -71,7 +71,7 @@ def streamlit(environment: Environment, run: Callable[..., Application], tmp_pat
         environment, "-m", "streamlit", "run", "page.py", f"--server.port={port}",
         "--server.address=127.0.0.1", "--server.headless=true",
         "--browser.gatherUsageStats=false", HOME=str(tmp_path),
-    )  # fmt: skip
+    )
     application.listens(port)
     return Site(f"http://127.0.0.1:{port}")
 

@@ -30,7 +30,7 @@ def test_an_application_that_nobody_knows_is_named() -> None:
     asked = subprocess.run(
         [sys.executable, str(ROOT / "tools/project.py"), "apps", "zope"],
         capture_output=True, text=True,
-    )  # fmt: skip
+    )
     assert asked.returncode == 2
     assert asked.stdout.startswith("No application zope: there are jupyter, bokeh, ")
     assert not (ENVIRONMENTS / "zope").exists()

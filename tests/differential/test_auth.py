@@ -251,7 +251,7 @@ CASES = [
             attributes(f=("namePerson/first", "Ann"), l=("namePerson/last", "Bee")),
         )
     ),
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")

@@ -150,7 +150,7 @@ CORPUS: list[dict[str, str]] = [
         "{% extends a %}", "{% include a %}", "{% if 1 %}{% extends a %}{% end %}", "{{ await x }}",
         "{% for x in xs %}{% apply upper %}{% break %}{% end %}{% end %}",
     )],
-]  # fmt: skip
+]
 
 OPTIONS: list[dict[str, Any]] = [
     {},

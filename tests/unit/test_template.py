@@ -84,7 +84,7 @@ class TestTags:
             ("{% if 1 %}a{% end if %}", b"a"),
             ("{{ (lambda: name)() }}{{ [c for c in name][0] }}", b"AnnA"),
         ],
-    )  # fmt: skip
+    )
     def test_each_tag(self, source: str, page: bytes) -> None:
         names = {"name": "Ann", "shout": lambda text: text.decode().upper()}
         assert render(source, **names) == page
@@ -387,7 +387,7 @@ class TestErrors:
             ("{% extends %}", "extends missing file path at t.html:1"),
             ("\n{{ (yield 1) }}", "a template cannot yield: it is put out in one go at t.html:2"),
         ],
-    )  # fmt: skip
+    )
     def test_s32_message_file_and_line(self, source: str, message: str) -> None:
         with pytest.raises(ParseError) as info:
             Template(source, name="t.html")
@@ -424,7 +424,7 @@ class TestErrors:
             ("a\n{{ \0 }}", 2, "null bytes"),
             ("\n{{ " + "-" * 100_000 + "1 }}", 2, "nested too deep for Python's compiler"),
         ],
-    )  # fmt: skip
+    )
     def test_s32_wrong_python(self, source: str, line: int, message: str) -> None:
         with pytest.raises(ParseError) as info:
             Template(source, name="t.html")
