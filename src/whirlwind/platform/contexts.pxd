@@ -22,11 +22,3 @@ cdef inline object enter(object context):
 cdef inline object leave(object context):
     PyContext_Exit(context)
     return None
-
-
-cdef inline object call_in(object context, object function):
-    PyContext_Enter(context)
-    try:
-        return function()
-    finally:
-        PyContext_Exit(context)

@@ -1,7 +1,6 @@
 """Calls in another context. ``contexts.pxd`` holds the same for compiled modules."""
 
 import contextvars
-from collections.abc import Callable
 from contextvars import Context
 from typing import Final
 
@@ -21,8 +20,3 @@ def enter(context: Context) -> None:
 def leave(context: Context) -> None:
     """Go back to the context that there was before `enter`."""
     raise NotImplementedError("plain Python has no way to leave a context but Context.run")
-
-
-def call_in(context: Context, function: Callable[[], object]) -> object:
-    """Call a function without arguments in a context, as ``context.run`` does."""
-    return context.run(function)

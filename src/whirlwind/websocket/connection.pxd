@@ -19,7 +19,6 @@ cdef class WebSocketConnection(ConnectionLifetime):
     cdef public object _stream
     cdef object _owner
     cdef object _context
-    cdef object _step
     cdef object _waiting
     cdef bytes _late_pong
     cdef bint _finished
@@ -27,6 +26,7 @@ cdef class WebSocketConnection(ConnectionLifetime):
     cdef long long _dropped
     cdef object __weakref__
 
+    cdef object _take_turn(self)
     @cython.locals(hub=Hub)
     cpdef object _advance(self)
     @cython.locals(parser=FrameParser, event=int, count=int)

@@ -53,7 +53,6 @@ class WebSocketConnection(ConnectionLifetime):
     _stream: Any
     _owner: Any
     _context: contextvars.Context
-    _step: Any
     _waiting: Any
     _late_pong: bytes | None
     _finished: bool
@@ -97,8 +96,6 @@ class WebSocketConnection(ConnectionLifetime):
         self.deflater = deflater
         self._owner = owner
         self._context = context
-        # Kept, though it closes a circle until the end: making it takes 0.1 us.
-        self._step = self._advance
         self._reading = True
         self.transport = transport
         self.corked = True
@@ -150,7 +147,7 @@ class WebSocketConnection(ConnectionLifetime):
                 self._pause_reading()
             return
         self._unyielding = 0
-        contexts.call_in(self._context, self._step)
+        self._take_turn()
 
     def eof_received(self) -> bool:
         """The peer will send no more; what it has sent is still handled."""
@@ -187,7 +184,7 @@ class WebSocketConnection(ConnectionLifetime):
         try:
             self._context.run(self._tell_closed)
         finally:
-            self._step = self.deflater = self.queue = None
+            self.deflater = self.queue = None
             if self._waiting is None:
                 self.handler = None
             self.hub.connection_closed(self if self._owner is None else self._owner)
@@ -213,6 +210,18 @@ class WebSocketConnection(ConnectionLifetime):
             self._resume_soon()
 
     # --- what the peer sent ---------------------------------------------------------------------
+
+    def _take_turn(self) -> None:
+        """Advance in the context of the hooks."""
+        context = self._context
+        if contexts.ENTERS:
+            contexts.enter(context)
+            try:
+                self._advance()
+            finally:
+                contexts.leave(context)
+        else:
+            context.run(self._advance)
 
     def _advance(self) -> None:
         """Handle what the parser has until it is used up or something has to be waited for."""
@@ -351,7 +360,7 @@ class WebSocketConnection(ConnectionLifetime):
             return
         self._unyielding = 0
         if not self._ended and (self.parser.buffered() or self._eof):
-            contexts.call_in(self._context, self._step)
+            self._take_turn()
         if self._waiting is None and not self._resume_due:
             if self.closed:
                 self._finish()
@@ -385,7 +394,6 @@ start_values(
     queued=False,
     _owner=None,
     _context=None,
-    _step=None,
     _finished=False,
     _resume_due=False,
     _waiting=None,

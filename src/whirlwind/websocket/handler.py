@@ -21,6 +21,7 @@ from whirlwind.websocket.protocol import (
     WebSocketProtocol13,
     decline,
 )
+from whirlwind.websocket.sender import MessageWriter
 from whirlwind.websocket.stream import ConnectionStream
 
 
@@ -33,7 +34,7 @@ def _open(self: "WebSocketHandler", *args: str, **kwargs: str) -> Awaitable[None
     return None
 
 
-class WebSocketHandler(RequestHandler):
+class WebSocketHandler(MessageWriter, RequestHandler):
     """Base class of handlers of WebSocket connections: override at least `on_message`.
 
     ::
@@ -232,23 +233,6 @@ class WebSocketHandler(RequestHandler):
         if self.ws_connection is None:
             raise WebSocketClosedError
         return self.ws_connection
-
-    def write_message(
-        self, message: str | bytes | dict[str, Any], binary: bool = False
-    ) -> Awaitable[None]:
-        """Send a message.
-
-        :arg message: str, bytes, or a dict that is sent as JSON.
-        :arg binary: send it as a binary message rather than as text, which has to be UTF-8.
-        :returns: an awaitable that is done when the client has taken enough of what was sent: await
-            it to send no faster than the client reads.
-        :raises WebSocketClosedError: the connection is closed or closing; the awaitable raises it
-            too, if the connection ends while it waits.
-        """
-        connection = self.ws_connection
-        if connection is None:
-            raise WebSocketClosedError
-        return connection.write_message(message, binary)
 
     def ping(self, data: str | bytes = b"") -> None:
         """Send a ping.

@@ -29,3 +29,10 @@ cdef class FrameSender(Outlet):
     cpdef bint is_closing(self)
     cpdef Py_ssize_t unsent(self) except -1
     cpdef object set_deadline(self)
+
+
+cdef object _write(FrameSender sender, object message, bint binary)
+
+
+cdef class MessageWriter:
+    pass

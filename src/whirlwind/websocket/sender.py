@@ -148,6 +148,34 @@ class FrameSender(Outlet):
         raise RuntimeError("a sender alone has no deadlines")
 
 
+class MessageWriter:
+    """What a handler sends messages with; it has a ``ws_connection``."""
+
+    def write_message(
+        self, message: str | bytes | dict[str, Any], binary: bool = False
+    ) -> Awaitable[None]:
+        """Send a message.
+
+        :arg message: str, bytes, or a dict that is sent as JSON.
+        :arg binary: send it as a binary message rather than as text, which has to be UTF-8.
+        :returns: an awaitable that is done when the client has taken enough of what was sent: await
+            it to send no faster than the client reads.
+        :raises WebSocketClosedError: the connection is closed or closing; the awaitable raises it
+            too, if the connection ends while it waits.
+        """
+        connection: Any = self.ws_connection  # type: ignore[attr-defined]
+        if connection is None:
+            raise WebSocketClosedError
+        if isinstance(connection, FrameSender):
+            return _write(connection, message, binary)
+        written: Awaitable[None] = connection.write_message(message, binary)
+        return written
+
+
+def _write(sender: FrameSender, message: Any, binary: bool) -> Awaitable[None]:
+    return sender.write_message(message, binary)
+
+
 def check_text(message: bytes) -> None:
     """Whether bytes can be sent as text.
 
