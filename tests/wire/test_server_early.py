@@ -189,6 +189,38 @@ def test_an_early_answer_of_a_slow_handler_leaves_the_order(serve):
     assert SEEN == ["/1", "chunk", "/2"]
 
 
+@pytest.mark.parametrize("framing", ["short", "long"])
+def test_an_answer_while_the_body_comes_ends_the_handler(serve, framing):
+    """Its method is not called, and nobody waits for what is left of the body."""
+    runs = []
+
+    @web.stream_request_body
+    class Handler(Base):
+        async def _execute(self, *args, **kwargs):
+            runs.append("begun")
+            await super()._execute(*args, **kwargs)
+            runs.append("ended")
+
+        def data_received(self, chunk):
+            if not self._finished:
+                self.finish("early")
+
+        def post(self):
+            runs.append("post")
+
+    size = 6 if framing == "short" else 2_000_000
+    with serve(Handler).connect() as connection:
+        connection.send(build("/", "POST", b"abc", {"Content-Length": str(size)}))
+        assert connection.read().body == b"early"
+        wait_until(lambda: "ended" in runs)
+        if framing == "short":
+            connection.send(b"def" + build("/after"))
+            assert connection.read().body == b"got"
+        else:
+            connection.read_eof()
+    assert "post" not in runs
+
+
 @pytest.mark.parametrize("packets", ["one", "two"])
 @pytest.mark.parametrize("error", [web.HTTPError(413), ZeroDivisionError()], ids=repr)
 def test_an_error_in_data_received_ends_the_connection(serve, logs, packets, error):

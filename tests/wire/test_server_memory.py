@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
 import ssl
 import weakref
 
 import pytest
+
+from whirlwind.asgi import ASGIContainer
 
 from .raw import build, wait_until
 from .server import Logs, httputil, web
@@ -202,6 +205,200 @@ def test_a_request_cut_in_its_body_is_freed(serve, logs, how):
         getattr(connection, how)()
     server.turn()
     wait_until(lambda: not alive(), "the end of the request")
+
+
+@web.stream_request_body
+class Early(Streaming):
+    def prepare(self):
+        self.finish("early")
+
+
+@web.stream_request_body
+class EarlyLater(Streaming):
+    async def prepare(self):
+        await asyncio.sleep(0)
+        self.finish("early")
+
+
+@web.stream_request_body
+class EarlyInPieces(Streaming):
+    async def prepare(self):
+        self.write("ea")
+        await self.flush()
+        self.finish("rly")
+
+
+@web.stream_request_body
+class EarlyFromElsewhere(Streaming):
+    async def prepare(self):
+        asyncio.get_running_loop().call_soon(self.end)
+
+    def end(self):
+        if not self._finished:  # the body may have been there
+            self.finish("early")
+
+
+@web.stream_request_body
+class EarlyAtAPiece(Streaming):
+    def data_received(self, chunk):
+        self.finish("early")
+
+
+@web.stream_request_body
+class EarlyAfterAPiece(Streaming):
+    async def data_received(self, chunk):
+        await asyncio.sleep(0)
+        if not self._finished:
+            self.finish("early")
+
+
+@web.stream_request_body
+class Refusing(Streaming):
+    def prepare(self):
+        raise web.HTTPError(403)
+
+
+@web.stream_request_body
+class RefusingAPiece(Streaming):
+    def data_received(self, chunk):
+        raise web.HTTPError(413)
+
+
+EARLY = [
+    Early,
+    EarlyLater,
+    EarlyInPieces,
+    EarlyFromElsewhere,
+    EarlyAtAPiece,
+    EarlyAfterAPiece,
+    Refusing,
+    RefusingAPiece,
+]
+BODIES = {
+    "chunked": ({"Transfer-Encoding": "chunked"}, b"3\r\nabc\r\n"),
+    "short": ({"Content-Length": "10"}, b"abc"),
+    "long": ({"Content-Length": "10000000"}, b"abc"),
+    "expected": ({"Content-Length": "10", "Expect": "100-continue"}, b"abc"),
+    "expected chunked": (
+        {"Transfer-Encoding": "chunked", "Expect": "100-continue"},
+        b"3\r\nabc\r\n",
+    ),
+    "pipelined": ({"Transfer-Encoding": "chunked"}, b"3\r\nabc\r\n0\r\n\r\n" + build("/next")),
+    "long and pipelined": ({"Content-Length": "100000"}, b"x" * 100_000 + build("/next")),
+}
+
+
+def is_answered_and_freed(server, logs, head, body, leaves=False):
+    """What is called may wait for the whole body when it begins, but not when it has answered."""
+    with server.connect() as connection:
+        connection.send(head + body)
+        assert connection.read().status in (200, 403, 413)
+        if leaves:
+            connection.abort()
+        server.turn()
+        logs.clear()
+        assert REFERENCES
+        wait_until(lambda: not alive(), f"the end of {alive()}")
+
+
+@pytest.mark.parametrize("framing", BODIES)
+@pytest.mark.parametrize("handler", EARLY, ids=lambda h: h.__name__)
+def test_a_request_answered_before_its_body_is_freed(serve, logs, handler, framing):
+    server = serve(handler)
+    fields, body = BODIES[framing]
+    is_answered_and_freed(server, logs, build("/", "POST", None, fields), body)
+
+
+@pytest.mark.parametrize("framing", ["chunked", "short"])
+@pytest.mark.parametrize("handler", EARLY, ids=lambda h: h.__name__)
+def test_one_whose_client_leaves_after_that_is_freed(serve, logs, handler, framing):
+    server = serve(handler)
+    fields, body = BODIES[framing]
+    is_answered_and_freed(server, logs, build("/", "POST", None, fields), body, leaves=True)
+
+
+@pytest.mark.parametrize("handler", EARLY, ids=lambda h: h.__name__)
+def test_one_answered_before_its_compressed_body_is_freed(serve, logs, handler):
+    server = serve(handler, decompress_request=True)
+    body = gzip.compress(b"x" * 1_000_000)
+    for sent in (body, body[:100]):
+        fields = {"Content-Encoding": "gzip", "Content-Length": str(len(body))}
+        is_answered_and_freed(server, logs, build("/", "POST", None, fields), sent)
+
+
+@pytest.mark.parametrize("handler", [Plain, Streaming])
+@pytest.mark.parametrize(
+    ("fields", "body"),
+    [
+        ({"Content-Length": "11"}, b"a=1"),
+        ({"Content-Length": "11", "Expect": "100-continue"}, b""),
+        ({"Transfer-Encoding": "chunked"}, b"6\r\nabcdef\r\n6\r\nabcdef\r\n"),
+    ],
+    ids=["length", "expected", "chunked"],
+)
+def test_one_with_too_large_a_body_is_freed(serve, logs, handler, fields, body):
+    server = serve(handler, max_body_size=10)
+    REFERENCES.append(("nothing", lambda: None))  # a collecting handler was not made
+    is_answered_and_freed(server, logs, build("/", "POST", None, fields), body)
+
+
+@pytest.mark.parametrize("size", [10, 10_000_000])
+def test_one_detached_before_its_body_is_freed(serve, logs, size):
+    @web.stream_request_body
+    class DetachingAtAPiece(Streaming):
+        async def data_received(self, chunk):
+            stream = self.detach()
+            await stream.write(b"mine")
+            stream.close()
+
+    server = serve(DetachingAtAPiece)
+    with server.connect() as connection:
+        connection.send(build("/", "POST", b"abc", {"Content-Length": str(size)}))
+        assert connection.reader.exactly(4) == b"mine"
+        connection.read_eof()
+    wait_until(lambda: not alive(), f"the end of {alive()}")
+
+
+@pytest.mark.parametrize("framing", BODIES)
+@pytest.mark.parametrize("asked", [False, True], ids=["at once", "after a piece"])
+def test_one_answered_early_by_an_asgi_application_is_freed(start, logs, framing, asked):
+    class Container(ASGIContainer):
+        def open_body(self, request):
+            REFERENCES.append(("request", weakref.ref(request)))
+            return super().open_body(request)
+
+    async def application(scope, receive, send):
+        if asked:
+            await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"early"})
+
+    fields, body = BODIES[framing]
+    body = b"abcdefghij" if framing == "short" else body  # such are collected
+    server = start(Container(application))
+    is_answered_and_freed(server, logs, build("/", "POST", None, fields), body)
+
+
+@pytest.mark.parametrize("framing", BODIES)
+def test_one_answered_early_by_a_delegate_is_freed(start, logs, framing):
+    class Delegate(httputil.HTTPMessageDelegate):
+        def __init__(self, connection):
+            self.connection = connection
+            REFERENCES.append(("delegate", weakref.ref(self)))
+
+        def headers_received(self, start_line, headers):
+            line = httputil.ResponseStartLine("HTTP/1.1", 200, "OK")
+            headers = httputil.HTTPHeaders({"Content-Length": "0"})
+            self.connection.write_headers(line, headers)
+            self.connection.finish()
+
+    class Application(httputil.HTTPServerConnectionDelegate):
+        def start_request(self, server_conn, request_conn):
+            return Delegate(request_conn)
+
+    fields, body = BODIES[framing]
+    server = start(Application())
+    is_answered_and_freed(server, logs, build("/", "POST", None, fields), body)
 
 
 def test_a_callback_request_is_freed(start, logs):

@@ -254,7 +254,7 @@ class ExchangeBase:
 
     def release(self) -> None:
         """Let go of the application: it refers to this exchange, which closes a circle."""
-        self.receiver = self.owner = self.request = self.backlog = None
+        self.receiver = self.owner = self.request = self.decoder = self.backlog = None
         self.pieces = None
         self._close_callback = None
         self._view = None

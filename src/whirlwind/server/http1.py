@@ -310,9 +310,11 @@ class ServerConnection(ClosingPeer):
             request = self._make_request(exchange, head)
             if exchange.decoder is not None:
                 exchange.decoder.rewrite(request.headers)
-            exchange.receiver = site.direct.open_body(request)
-            if exchange.receiver is None:
+            receiver = site.direct.open_body(request)
+            if receiver is None:
                 exchange.pieces = []
+            elif not exchange.is_finished():  # else it has let go of the application already
+                exchange.receiver = receiver
         else:
             self._begin_delegate(exchange, head)
         if exchange.continue_due and exchange.is_fresh() and not self._closing:
@@ -442,15 +444,14 @@ class ServerConnection(ClosingPeer):
             self._hand_over(current)
         elif current.request_done:
             self._exchange_over(current)
-        elif current.continue_due or not current.keep_alive:
-            # A peer that waits for 100 Continue will not send its body now; where the connection
-            # closes anyway, the rest of the body has no use.
-            self.exchange = None
-            self.close()
         else:
-            current.receiver = None
-            current.pieces = None
-            if not self._advancing:
+            current.release()
+            if current.continue_due or not current.keep_alive:
+                # A peer that waits for 100 Continue will not send its body now; where the
+                # connection closes anyway, the rest of the body has no use.
+                self.exchange = None
+                self.close()
+            elif not self._advancing:
                 self._resume_soon()
 
     def _exchange_over(self, exchange: Exchange) -> None:

@@ -136,6 +136,8 @@ class RequestHandler(RenderingMixin, LanguagesMixin, Responding, XsrfMixin, Sign
         connection: Any = self.request.connection
         stream: IOStream = connection.detach()
         self._finished = True
+        if self._prepared_future is not None:
+            self._ww_end_body()
         return stream
 
     def redirect(self, url: str, permanent: bool = False, status: int | None = None) -> None:
@@ -226,6 +228,8 @@ class RequestHandler(RenderingMixin, LanguagesMixin, Responding, XsrfMixin, Sign
         else:
             connection: Any = self.request.connection
             (getattr(connection, "cut", None) or connection.finish)()
+        if self._prepared_future is not None:
+            self._ww_end_body()
         self._log()
         self.on_finish()
         self._break_cycles()

@@ -70,6 +70,7 @@ cdef class ResponseBase:
     cpdef object _ww_fail(self, object error)
     cpdef object _ww_cancelled(self)
     cdef object _ww_mark_prepared(self)
+    cpdef object _ww_end_body(self)
 
 
 @cython.locals(bits=int, handler=ResponseBase)

@@ -397,6 +397,12 @@ class ResponseBase:
         else:
             self.send_error(500)
 
+    def _ww_end_body(self) -> None:
+        """The answer is complete: what waits for the rest of the body would wait for ever."""
+        future = self.request._body_future
+        if future is not None and not future.done():
+            future.set_result(None)
+
     def _ww_mark_prepared(self) -> None:
         future = self._prepared_future
         if future is not None and not future.done():
@@ -509,6 +515,8 @@ def finish_response(handler: ResponseBase, chunk: Any) -> Any:
     else:
         handler._log()
     handler._finished = True
+    if handler._prepared_future is not None:
+        handler._ww_end_body()
     if not handler._ww_original & _ON_FINISH:
         handler.on_finish()
     if not handler._ww_original & _BREAK_CYCLES:
@@ -600,6 +608,9 @@ def proceed(handler: ResponseBase) -> Any:
                 handler._ww_stage = _DONE
                 return None
         if stage <= _IN_BODY:
+            if stage == _IN_BODY and handler._finished:
+                handler._ww_stage = _DONE
+                return None
             handler._ww_stage = _IN_METHOD
             native = handler._ww_native
             name = native.method if native is handler.request else handler.request.method
