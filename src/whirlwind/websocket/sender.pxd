@@ -23,6 +23,8 @@ cdef class FrameSender(Outlet):
     @cython.locals(first=int, packed=bytes)
     cpdef bytes encode_message(self, object message, bint binary)
     cpdef bytes encode(self, int first, bytes payload)
+    cdef object share(self, bytes frame)
+    cdef bint has_ended(self)
     cpdef object send_close(self, bytes payload)
     cpdef object abort(self)
     cpdef object gone_error(self, object error)

@@ -98,6 +98,22 @@ class FrameSender(Outlet):
             self._keys = b""
         return masking.masked_frame(first, payload, key)
 
+    def share(self, frame: bytes) -> None:
+        """Send a frame that others get as well.
+
+        It leaves at the end of the loop's turn, together with what more of them come until then:
+        one system call, not one for each.
+        """
+        if not self.corked:
+            self.write_directly()
+            self.corked = self.queued = True
+            self.hub.enqueue(self)
+        self.send(frame)
+
+    def has_ended(self) -> bool:
+        """As `is_closing`, without a question to the transport."""
+        return self.close_sent or self.close_received or self.closed or self.shut
+
     def write_ping(self, data: bytes) -> Awaitable[None]:
         """Send a ping.
 
