@@ -41,3 +41,19 @@ def find_line(bytes data, bytes line, Py_ssize_t pos):
 
 def is_printable(str text):
     return scan.is_printable(text)
+
+
+def method_id(bytes data, Py_ssize_t pos, Py_ssize_t end):
+    return scan.method_id(data, pos, end)
+
+
+def minor_version(bytes data, Py_ssize_t pos):
+    return scan.minor_version(data, pos)
+
+
+def is_same(bytes data, Py_ssize_t pos, Py_ssize_t end, bytes other):
+    return scan.is_same(data, pos, end, other)
+
+
+def find_char(str text, str char):
+    return scan.find_char(text, <Py_UCS4>ord(char))

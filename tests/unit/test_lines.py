@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whirlwind.protocol.headers import HeaderMap, encode_head
+from whirlwind.protocol.headers import HeaderMap, encode_head, encode_open
 
 names = st.from_regex(r"[A-Za-z][A-Za-z-]{0,8}", fullmatch=True)
 values = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), max_size=20)
@@ -29,6 +29,31 @@ def test_with_and_without_the_shortcut(fields: dict[str, str], last: str, body: 
     for name, value in fields.items():
         headers._map[name] = [value]
     assert encode_head("HTTP/1.1 200 OK\r\n", headers, last, body) == whole
+
+
+def test_a_head_that_says_nothing_of_its_connection() -> None:
+    start = "HTTP/1.1 200 OK\r\n"
+    headers = HeaderMap()
+    assert encode_open(start, headers, b"") in (None, b"HTTP/1.1 200 OK\r\n\r\n")
+    headers.put_checked("Server", "us")
+    headers.put_checked("Connectiom", "odd")
+    whole = b"HTTP/1.1 200 OK\r\nServer: us\r\nConnectiom: odd\r\n\r\nbody"
+    assert encode_open(start, headers, b"body") == whole
+    for name in ("Connection", "Transfer-Encoding"):
+        headers.put_checked(name, "x")
+        assert encode_open(start, headers, b"body") is None
+        headers.drop(name)
+    headers.put("A", "unseen")
+    assert encode_open(start, headers, b"body") is None
+
+
+def test_many_fields() -> None:
+    headers = HeaderMap()
+    for number in range(200):
+        headers.put_checked(f"X-{number}", str(number))
+        lines = "".join(f"X-{n}: {n}\r\n" for n in range(number + 1))
+        whole = f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode() + b"body"
+        assert encode_head("HTTP/1.1 200 OK\r\n", headers, "", b"body") == whole
 
 
 @pytest.mark.parametrize("value", ["\u0100", "ok\u20ac", "\U0001f300"])

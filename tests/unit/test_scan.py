@@ -52,6 +52,44 @@ def test_field_ids(inlined: ModuleType) -> None:
                 assert module.field_id(data, 2, 2 + len(name)) == known
 
 
+def test_method_ids(inlined: ModuleType) -> None:
+    unknown = (b"GE", b"get", b"GETS", b"PUR", b"LINK", b"MKCOL", b"SEARCH", b"PROPFIND")
+    for name, number in [*scan.METHOD_IDS.items(), *((name, 0) for name in unknown)]:
+        data = b"\r\n" + name + b" /"
+        for module in (scan, inlined):
+            assert module.method_id(data, 2, 2 + len(name)) == number
+
+
+def test_minor_versions(inlined: ModuleType) -> None:
+    for line, minor in (
+        (b"HTTP/1.1\r\n", 1),
+        (b"HTTP/1.0\r\n", 0),
+        (b"HTTP/1.2\r\n", -1),
+        (b"HTTP/2.1\r\n", -1),
+        (b"http/1.1\r\n", -1),
+        (b"HTTP/1.1\n\r", -1),
+        (b"HTTP/1.1\r", -1),
+        (b"", -1),
+    ):
+        for module in (scan, inlined):
+            assert module.minor_version(b"/ " + line, 2) == minor
+
+
+@given(data=st.binary(max_size=6), other=st.binary(max_size=3), pos=st.integers(0, 7))
+def test_same(inlined: ModuleType, data: bytes, other: bytes, pos: int) -> None:
+    for size in range(-1, 5):
+        end = max(0, pos + size)
+        expected = scan.is_same(data, pos, end, other)
+        assert expected == (data[pos:end] == other)
+        assert inlined.is_same(data, pos, end, other) == expected
+        assert inlined.is_same(data, pos, end, data[pos:end])
+
+
+@given(st.text("a?/\u00e9\u20ac", max_size=5))
+def test_finding_a_character(inlined: ModuleType, text: str) -> None:
+    assert inlined.find_char(text, "?") == scan.find_char(text, "?")
+
+
 pieces = st.lists(
     st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b"\r\n\r\n", b"-", b"\r\n--x", b"\r\n--"])
 ).map(b"".join)
@@ -86,3 +124,12 @@ def test_bounds(inlined: ModuleType) -> None:
     assert inlined.head_end(None, 0) == -1
     assert inlined.field_id(data, 0, 4) == inlined.field_id(b"host", -1, 3) == 0
     assert not inlined.is_printable(None)
+    assert inlined.method_id(b"GET", 0, 4) == inlined.method_id(b"GET", -1, 2) == 0
+    assert inlined.method_id(None, 0, 3) == 0
+    assert inlined.minor_version(b"HTTP/1.1\r\n", -1) == -1
+    assert inlined.minor_version(b"HTTP/1.1\r\n", 1) == inlined.minor_version(None, 0) == -1
+    assert not inlined.is_same(None, 0, 0, b"")
+    assert not inlined.is_same(b"", 0, 0, None)
+    assert not inlined.is_same(b"abc", -1, 2, b"ab")
+    with pytest.raises(TypeError):
+        inlined.find_char(None, "?")

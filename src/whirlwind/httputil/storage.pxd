@@ -1,5 +1,6 @@
 import cython
 
+cimport whirlwind.protocol.scan as scan
 from whirlwind.protocol.heads cimport RequestHead
 from whirlwind.protocol.headers cimport HeaderMap
 

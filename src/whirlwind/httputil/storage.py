@@ -7,6 +7,7 @@ attribute can also simply be assigned.
 
 from typing import TYPE_CHECKING, Any
 
+import whirlwind.protocol.scan as scan
 from whirlwind._public import start_values
 from whirlwind.escape import native_str
 from whirlwind.httputil.cookies import parse_cookie
@@ -69,7 +70,7 @@ class RequestStorage:
         self.uri = head.target
         self.connection = connection
         target = head.target
-        mark = target.find("?")
+        mark = scan.find_char(target, "?")
         if mark < 0:
             self._path = target
             self._query = ""

@@ -37,3 +37,4 @@ cdef class HeaderMap:
 
 @cython.locals(table=dict, ready=bytes, parts=list, count=Py_ssize_t, head=str, name=str, value=object, one=object)
 cpdef bytes encode_head(str start_line, HeaderMap headers, str last, bytes body=*)
+cpdef bytes encode_open(str start_line, HeaderMap headers, bytes body)

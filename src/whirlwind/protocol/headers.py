@@ -219,7 +219,7 @@ def encode_head(start_line: str, headers: HeaderMap, last: str, body: bytes = b"
     """
     table = headers._map
     if not headers._suspect:
-        ready = lines.message(start_line, table, last, body)
+        ready = lines.message(start_line, table, last, body, False)
         if ready is not None:
             return ready
     parts = [start_line]
@@ -248,6 +248,14 @@ def encode_head(start_line: str, headers: HeaderMap, last: str, body: bytes = b"
         raise ValueError(
             f"Header is not latin-1 (RFC 9110 section 5.5): {_culprit(headers)!r}"
         ) from None
+
+
+def encode_open(start_line: str, headers: HeaderMap, body: bytes) -> bytes | None:
+    """Serialise the head of an answer with which nothing is said of its connection or framing.
+
+    :returns: None where the fields say something of them, or have to be looked at: `encode_head`.
+    """
+    return None if headers._suspect else lines.message(start_line, headers._map, "", body, True)
 
 
 def _culprit(headers: HeaderMap) -> str:

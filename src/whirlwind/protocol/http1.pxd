@@ -6,7 +6,7 @@ from whirlwind.protocol.framing cimport BodyParser
 from whirlwind.protocol.heads cimport Head, RequestHead, ResponseHead
 
 cdef int _MAX_FIELDS, _FRAMED_HERE, _HAS_HOST
-cdef dict _METHODS
+cdef tuple _METHODS
 cdef dict _SERVED
 
 
@@ -20,7 +20,7 @@ cdef class MessageParser(BodyParser):
     cdef Py_ssize_t _parse_start_line(self, bytes data, Py_ssize_t pos, Py_ssize_t end) except -1
     cdef void _accept_head(self, Head head, int seen) except *
     cdef void _accept_same(self, Head head) except *
-    @cython.locals(head=Head, seen=int, count=int, field=int, colon=Py_ssize_t, eol=Py_ssize_t, raw=bytes)
+    @cython.locals(head=Head, seen=int, count=int, field=int, colon=Py_ssize_t, eol=Py_ssize_t)
     cdef void _parse_fields(self, bytes data, Py_ssize_t pos, Py_ssize_t end, Head previous) except *
     cdef void _repeated(self, int field) except *
     @cython.locals(digits=Py_ssize_t, coding=bytes)
@@ -32,8 +32,10 @@ cdef class MessageParser(BodyParser):
 
 
 cdef class RequestParser(MessageParser):
-    @cython.locals(head=RequestHead, space=Py_ssize_t, target_end=Py_ssize_t, version=bytes, method=bytes)
+    @cython.locals(head=RequestHead, space=Py_ssize_t, target_end=Py_ssize_t, known=int, version=int)
     cdef Py_ssize_t _parse_start_line(self, bytes data, Py_ssize_t pos, Py_ssize_t end) except -1
+    @cython.locals(version=bytes)
+    cdef int _odd_version(self, bytes data, Py_ssize_t pos) except -1
     @cython.locals(target=str, request=RequestHead)
     cdef void _accept_head(self, Head head, int seen) except *
     @cython.locals(request=RequestHead)

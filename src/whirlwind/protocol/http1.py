@@ -20,6 +20,7 @@ bytes are in `whirlwind.protocol.scan`.
 """
 
 import re
+from sys import intern
 from typing import Any, Final
 
 import whirlwind.protocol.scan as scan
@@ -36,11 +37,12 @@ END: Final = states.END
 
 _MAX_FIELDS: Final = limits.MAX_FIELDS
 
-_METHODS: Final[dict[bytes, str]] = {
-    m.encode(): m
-    for m in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE")
+#: The method with each of the ids that `scan.method_id` answers.
+#: Interned, so that to compare them with others of the same name is to compare addresses.
+_METHODS: Final[tuple[str, ...]] = ("", *(intern(name.decode()) for name in scan.METHOD_IDS))
+_SERVED: Final[dict[bytes, str]] = {
+    name: _METHODS[known] for name, known in scan.METHOD_IDS.items() if known != scan.CONNECT
 }
-_SERVED: Final[dict[bytes, str]] = {k: v for k, v in _METHODS.items() if v != "CONNECT"}
 _FRAMED_HERE: Final = 1 << scan.CONTENT_LENGTH | 1 << scan.TRANSFER_ENCODING
 
 _HAS_HOST: Final = 1 << scan.HOST
@@ -155,14 +157,17 @@ class MessageParser(BodyParser):
     def _parse_fields(self, data: bytes, pos: int, end: int, previous: Head | None) -> None:
         head = self.head
         assert head is not None
-        raw = scan.cut(data, pos, end)
         # A client on one connection mostly sends the same fields again, byte for byte. What they
         # mean was found out then; one comparison is a tenth of parsing them again.
-        if previous is not None and previous.minor == head.minor and previous.raw == raw:
+        if (
+            previous is not None
+            and previous.minor == head.minor
+            and scan.is_same(data, pos, end, previous.raw)
+        ):
             head.same_fields(previous)
             self._accept_same(head)
             return
-        head.raw = raw
+        head.raw = scan.cut(data, pos, end)
         seen = 0
         count = 0
         while pos < end:
@@ -288,26 +293,24 @@ class RequestParser(MessageParser):
         target_end = scan.span_target(data, space + 1, end)
         if target_end == space + 1 or data[target_end] != 32:
             raise ProtocolError(400, "Malformed HTTP request line: target")
-        # "HTTP/1.1" and its CR; the head has at least a CR LF CR LF after `end`.
-        version = scan.cut(data, target_end + 1, target_end + 11)
-        method = scan.cut(data, pos, space)
-        name = _METHODS.get(method)
-        head.method = method.decode("ascii") if name is None else name
-        if data[pos] == 67 and method == b"CONNECT":
+        known = scan.method_id(data, pos, space)
+        if known == scan.CONNECT:
             raise ProtocolError(501, "CONNECT is not served here")
+        head.method = _METHODS[known] if known else data[pos:space].decode("ascii")
         head.target = data[space + 1 : target_end].decode("ascii")
-        if version == b"HTTP/1.1\r\n":
-            head.minor = 1
-        elif version == b"HTTP/1.0\r\n":
-            head.minor = 0
-        elif _VERSION.fullmatch(version):
-            if version[5] != 49:
-                raise ProtocolError(505, "HTTP version not supported")
-            head.minor = 1  # RFC 9110 section 2.5: an unknown 1.x is served as the 1.1 we know
-        else:
-            raise ProtocolError(400, "Malformed HTTP request line: version")
+        version = scan.minor_version(data, target_end + 1)
+        head.minor = self._odd_version(data, target_end + 1) if version < 0 else version
         self.head = head
         return target_end + 9
+
+    def _odd_version(self, data: bytes, pos: int) -> int:
+        # "HTTP/1.1" and its CR; the head has at least a CR LF CR LF after its last line.
+        version = scan.cut(data, pos, pos + 10)
+        if not _VERSION.fullmatch(version):
+            raise ProtocolError(400, "Malformed HTTP request line: version")
+        if version[5] != 49:
+            raise ProtocolError(505, "HTTP version not supported")
+        return 1  # RFC 9110 section 2.5: an unknown 1.x is served as the 1.1 we know
 
     def _accept_head(self, head: Any, seen: int) -> None:
         if not seen & _HAS_HOST and head.minor:

@@ -1,4 +1,4 @@
-# The loops of lines.py in C. What is written is checked against the room that is left each time.
+# The loops of lines.py in C. What is written is what was measured before, by the same objects.
 
 cdef extern from *:
     """
@@ -20,69 +20,66 @@ cdef extern from *:
         return PyUnicode_GET_LENGTH(text);
     }
 
-    /* Copy a text that whirlwind_latin1_size has accepted; NULL when there is no room for it. */
-    static char *whirlwind_put(char *to, const char *end, PyObject *text) {
-        Py_ssize_t size = PyUnicode_GET_LENGTH(text);
-        if (to == NULL || size > end - to) return NULL;
+    static char *whirlwind_put(char *to, PyObject *text) {
+        const Py_ssize_t size = PyUnicode_GET_LENGTH(text);
         memcpy(to, PyUnicode_1BYTE_DATA(text), (size_t)size);
         return to + size;
     }
 
-    static char *whirlwind_put_pair(char *to, const char *end, char one, char other) {
-        if (to == NULL || end - to < 2) return NULL;
-        to[0] = one;
-        to[1] = other;
-        return to + 2;
-    }
+    /* How many fields are kept on the stack between measuring and writing. */
+    #define WHIRLWIND_MOST_FIELDS 64
 
     static PyObject *whirlwind_message(PyObject *start, PyObject *table, PyObject *last,
-                                       PyObject *body) {
-        Py_ssize_t one, other, pos = 0, total = 2;
-        PyObject *name, *value, *result;
+                                       PyObject *body, int is_open) {
+        PyObject *texts[2 * WHIRLWIND_MOST_FIELDS], *name, *value, *result;
+        Py_ssize_t one, other, i, count = 0, pos = 0, total = 2;
         char *to;
-        const char *end;
         if (!PyDict_CheckExact(table) || !PyBytes_CheckExact(body)) Py_RETURN_NONE;
+        if (PyDict_GET_SIZE(table) > WHIRLWIND_MOST_FIELDS) Py_RETURN_NONE;
         if ((one = whirlwind_latin1_size(start)) < 0) Py_RETURN_NONE;
         if ((other = whirlwind_latin1_size(last)) < 0) Py_RETURN_NONE;
         total += one + other + PyBytes_GET_SIZE(body);
-        while (PyDict_Next(table, &pos, &name, &value)) {
+        /* Nothing that follows runs Python code, so what the dict holds stays where it is. */
+        while (count < 2 * WHIRLWIND_MOST_FIELDS && PyDict_Next(table, &pos, &name, &value)) {
             if ((one = whirlwind_latin1_size(name)) < 0) Py_RETURN_NONE;
             if ((other = whirlwind_latin1_size(value)) < 0) Py_RETURN_NONE;
             if (one > PY_SSIZE_T_MAX / 4 || other > PY_SSIZE_T_MAX / 4 ||
                 total > PY_SSIZE_T_MAX / 4) Py_RETURN_NONE;
+            if (is_open && ((one == 10 && memcmp(PyUnicode_1BYTE_DATA(name), "Connection", 10) == 0)
+                    || (one == 17
+                        && memcmp(PyUnicode_1BYTE_DATA(name), "Transfer-Encoding", 17) == 0)))
+                Py_RETURN_NONE;
             total += one + other + 4;
+            texts[count++] = name;
+            texts[count++] = value;
         }
         result = PyBytes_FromStringAndSize(NULL, total);
         if (result == NULL) return NULL;
-        to = PyBytes_AS_STRING(result);
-        end = to + total;
-        pos = 0;
-        to = whirlwind_put(to, end, start);
-        while (to != NULL && PyDict_Next(table, &pos, &name, &value)) {
-            to = whirlwind_put(to, end, name);
-            to = whirlwind_put_pair(to, end, ':', ' ');
-            to = whirlwind_put(to, end, value);
-            to = whirlwind_put_pair(to, end, '\\r', '\\n');
+        to = whirlwind_put(PyBytes_AS_STRING(result), start);
+        for (i = 0; i < count; i += 2) {
+            to = whirlwind_put(to, texts[i]);
+            *to++ = ':';
+            *to++ = ' ';
+            to = whirlwind_put(to, texts[i + 1]);
+            *to++ = 13;
+            *to++ = 10;
         }
-        to = whirlwind_put(to, end, last);
-        to = whirlwind_put_pair(to, end, '\\r', '\\n');
-        if (to == NULL || end - to != PyBytes_GET_SIZE(body)) {
-            Py_DECREF(result);
-            Py_RETURN_NONE;
-        }
+        to = whirlwind_put(to, last);
+        *to++ = 13;
+        *to++ = 10;
         memcpy(to, PyBytes_AS_STRING(body), (size_t)PyBytes_GET_SIZE(body));
         return result;
     }
     #else
     static PyObject *whirlwind_message(PyObject *start, PyObject *table, PyObject *last,
-                                       PyObject *body) {
-        (void)start; (void)table; (void)last; (void)body;
+                                       PyObject *body, int is_open) {
+        (void)start; (void)table; (void)last; (void)body; (void)is_open;
         Py_RETURN_NONE;
     }
     #endif
     """
-    object whirlwind_message(object start, object table, object last, object body)
+    object whirlwind_message(object start, object table, object last, object body, int is_open)
 
 
-cdef inline object message(str start_line, dict table, str last, bytes body):
-    return whirlwind_message(start_line, table, last, body)
+cdef inline object message(str start_line, dict table, str last, bytes body, bint is_open):
+    return whirlwind_message(start_line, table, last, body, is_open)

@@ -18,6 +18,9 @@ cdef enum:
     IF_MODIFIED_SINCE = 11
     ACCEPT_ENCODING = 12
 
+cdef enum:
+    CONNECT = 8
+
 
 cdef extern from *:
     """
@@ -123,6 +126,74 @@ cdef inline int field_id(bytes data, Py_ssize_t pos, Py_ssize_t end) noexcept:
             return 3
         return 11 if whirlwind_same(name, b"if-modified-since", 17) else 0
     return 0
+
+
+cdef extern from *:
+    """
+    #include <string.h>
+    static int whirlwind_method(const char *p, Py_ssize_t size) {
+        switch (size) {
+            case 3: return memcmp(p, "GET", 3) == 0 ? 1 : memcmp(p, "PUT", 3) == 0 ? 4 : 0;
+            case 4: return memcmp(p, "POST", 4) == 0 ? 3 : memcmp(p, "HEAD", 4) == 0 ? 2 : 0;
+            case 5: return memcmp(p, "PATCH", 5) == 0 ? 6 : memcmp(p, "TRACE", 5) == 0 ? 9 : 0;
+            case 6: return memcmp(p, "DELETE", 6) == 0 ? 5 : 0;
+            case 7:
+                return memcmp(p, "OPTIONS", 7) == 0 ? 7 : memcmp(p, "CONNECT", 7) == 0 ? 8 : 0;
+            default: return 0;
+        }
+    }
+    static int whirlwind_minor(const char *p) {
+        if (memcmp(p, "HTTP/1.", 7) != 0 || p[8] != 13 || p[9] != 10) return -1;
+        return p[7] == '1' ? 1 : p[7] == '0' ? 0 : -1;
+    }
+    """
+    int whirlwind_method(const char *p, Py_ssize_t size) noexcept nogil
+    int whirlwind_minor(const char *p) noexcept nogil
+    int memcmp(const void *one, const void *other, size_t size) noexcept nogil
+
+
+cdef inline int method_id(bytes data, Py_ssize_t pos, Py_ssize_t end) noexcept:
+    if data is None or pos < 0 or end <= pos or end > PyBytes_GET_SIZE(data):
+        return 0
+    return whirlwind_method(PyBytes_AS_STRING(data) + pos, end - pos)
+
+
+cdef inline int minor_version(bytes data, Py_ssize_t pos) noexcept:
+    if data is None or pos < 0 or pos > PyBytes_GET_SIZE(data) - 10:
+        return -1
+    return whirlwind_minor(PyBytes_AS_STRING(data) + pos)
+
+
+cdef inline bint is_same(bytes data, Py_ssize_t pos, Py_ssize_t end, bytes other) noexcept:
+    if data is None or other is None or pos < 0:
+        return False
+    if end > PyBytes_GET_SIZE(data):
+        end = PyBytes_GET_SIZE(data)
+    if end <= pos:
+        return PyBytes_GET_SIZE(other) == 0
+    if PyBytes_GET_SIZE(other) != end - pos:
+        return False
+    return memcmp(PyBytes_AS_STRING(data) + pos, PyBytes_AS_STRING(other), <size_t>(end - pos)) == 0
+
+
+cdef extern from *:
+    """
+    static Py_ssize_t whirlwind_find_char(PyObject *text, Py_UCS4 one) {
+        if (PyUnicode_IS_COMPACT_ASCII(text)) {
+            const char *p = (const char *)PyUnicode_1BYTE_DATA(text);
+            const char *found = memchr(p, (int)one, (size_t)PyUnicode_GET_LENGTH(text));
+            return found == NULL ? -1 : found - p;
+        }
+        return PyUnicode_FindChar(text, one, 0, PyUnicode_GET_LENGTH(text), 1);
+    }
+    """
+    Py_ssize_t whirlwind_find_char(object text, Py_UCS4 one) except -2
+
+
+cdef inline Py_ssize_t find_char(str text, Py_UCS4 one) except -2:
+    if text is None:
+        raise TypeError("expected str, got None")
+    return whirlwind_find_char(text, one)
 
 
 cdef extern from *:

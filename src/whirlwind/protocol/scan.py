@@ -75,6 +75,20 @@ FIELD_IDS: Final[dict[bytes, int]] = {
     b"accept-encoding": 12,
 }
 
+#: What `method_id` answers for the methods of RFC 9110 section 9 and PATCH.
+METHOD_IDS: Final[dict[bytes, int]] = {
+    b"GET": 1,
+    b"HEAD": 2,
+    b"POST": 3,
+    b"PUT": 4,
+    b"DELETE": 5,
+    b"PATCH": 6,
+    b"OPTIONS": 7,
+    b"CONNECT": 8,
+    b"TRACE": 9,
+}
+CONNECT: Final = 8
+
 
 def span_token(data: bytes, pos: int, end: int) -> int:
     """RFC 9110 token characters."""
@@ -121,6 +135,17 @@ def field_id(data: bytes, pos: int, end: int) -> int:
     return OTHER
 
 
+def method_id(data: bytes, pos: int, end: int) -> int:
+    """Which of `METHOD_IDS` the name ``data[pos:end]`` is; 0 if none."""
+    return METHOD_IDS.get(data[pos:end], 0)
+
+
+def minor_version(data: bytes, pos: int) -> int:
+    """1 or 0 for ``HTTP/1.1`` or ``HTTP/1.0`` and a line end at ``data[pos]``; -1 if neither."""
+    line = data[pos : pos + 10]
+    return 1 if line == b"HTTP/1.1\r\n" else 0 if line == b"HTTP/1.0\r\n" else -1
+
+
 def head_end(data: bytes, pos: int) -> int:
     """Where the next empty line after a line begins, as ``bytes.find``; -1 if there is none."""
     return data.find(b"\r\n\r\n", pos)
@@ -142,6 +167,15 @@ def find_line(data: bytes, line: bytes, pos: int) -> int:
 def cut(data: bytes, pos: int, end: int) -> bytes:
     """``data[pos:end]``, for positions that are not negative."""
     return data[pos:end]
+
+
+def is_same(data: bytes, pos: int, end: int, other: bytes) -> bool:
+    """Whether ``data[pos:end]``, for positions that are not negative, equals ``other``."""
+    return data[pos:end] == other
+
+
+#: Where one ASCII character is in a text; -1 if it is not there.
+find_char: Final = str.find
 
 
 def is_printable(text: str) -> bool:

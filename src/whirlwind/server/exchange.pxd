@@ -1,6 +1,6 @@
 import cython
 
-from whirlwind.protocol.headers cimport HeaderMap, encode_head, is_sendable
+from whirlwind.protocol.headers cimport HeaderMap, encode_head, encode_open, is_sendable
 from whirlwind.server.outlet cimport Outlet
 
 cdef int _FRESH, _HEAD_SENT, _FINISHED
@@ -43,7 +43,7 @@ cdef class ExchangeBase:
     cdef object _respond_in_two(self, int code, str reason, HeaderMap headers, bytes body, bint sized)
     @cython.locals(head=bytes)
     cpdef object start(self, int code, str reason, HeaderMap headers, bytes chunk)
-    @cython.locals(conn=Outlet, last=str, fields=dict)
+    @cython.locals(conn=Outlet, line=str, last=str, fields=dict, ready=bytes)
     cdef bytes _start(self, int code, str reason, HeaderMap headers, bint sized, bytes body)
     @cython.locals(bodyless=bint, length=str)
     cdef str _frame_unsized(self, int code, HeaderMap headers)

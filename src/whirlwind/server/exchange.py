@@ -10,7 +10,7 @@ from typing import Any, Final
 from whirlwind._public import start_values
 from whirlwind.httputil.delegates import HTTPConnection
 from whirlwind.protocol.errors import HTTPOutputError
-from whirlwind.protocol.headers import HeaderMap, encode_head, is_sendable
+from whirlwind.protocol.headers import HeaderMap, encode_head, encode_open, is_sendable
 from whirlwind.server.outlet import Outlet
 
 _FRESH: Final = 0
@@ -136,6 +136,12 @@ class ExchangeBase:
         :arg body: what goes out behind the head as it is.
         """
         conn = self.conn
+        line = _OK if code == 200 and reason == "OK" else status_line(code, reason)
+        if sized and self.keep_alive and self.minor and code >= 200 and not conn.draining:
+            ready = encode_open(line, headers, body)  # the usual answer: nothing to add
+            if ready is not None:
+                self._left = 0
+                return ready
         last = ""
         self._left = -1  # an interim response may have come before
         fields = headers._map
@@ -155,7 +161,6 @@ class ExchangeBase:
                     last += "Connection: close\r\n"
             elif not self.minor and option is None:
                 last += "Connection: Keep-Alive\r\n"
-        line = _OK if code == 200 and reason == "OK" else status_line(code, reason)
         return encode_head(line, headers, last, body)
 
     def _frame_unsized(self, code: int, headers: HeaderMap) -> str:

@@ -6,13 +6,13 @@ from whirlwind.server.closing cimport ClosingPeer
 from whirlwind.server.exchange cimport ExchangeBase
 from whirlwind.server.site cimport Site
 cimport whirlwind.httputil.fresh as fresh
+cimport whirlwind.server.clock as clock
 from whirlwind.httputil.storage cimport RequestStorage
 
 cdef int _NEED_DATA, _HEAD, _DATA, _END
 cdef Py_ssize_t _MAX_PIPELINE
 cdef long long _MAX_DISCARD
 cdef int _MAX_PER_TURN
-cdef object _wall_clock
 cdef RequestParser _SPENT
 
 
@@ -28,6 +28,7 @@ cdef class ServerConnection(ClosingPeer):
     @cython.locals(parser=RequestParser, head=RequestHead, exchange=ExchangeBase, event=int, count=int)
     cdef object _handle_events(self)
     cdef object _wait_for_head(self)
+    cdef object _wait_for_next(self)
     cdef object _resume_soon(self)
     @cython.locals(site=Site, exchange=ExchangeBase)
     cdef ExchangeBase _open_exchange(self, RequestHead head)

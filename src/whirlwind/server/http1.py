@@ -15,11 +15,11 @@ is ever made for a connection.
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
 import whirlwind.httputil.fresh as fresh
+import whirlwind.server.clock as clock
 from whirlwind import httputil
 from whirlwind._public import start_values
 from whirlwind.httputil.request import HTTPServerRequest
@@ -42,8 +42,6 @@ _END: Final = http1_core.END
 _MAX_PIPELINE: Final = limits.MAX_PIPELINE_BUFFER
 _MAX_PER_TURN: Final = limits.MAX_REQUESTS_PER_TURN
 _MAX_DISCARD: Final = limits.MAX_DISCARD
-
-_wall_clock: Final = time.time
 
 
 class ServerConnection(ClosingPeer):
@@ -248,7 +246,7 @@ class ServerConnection(ClosingPeer):
 
     def _open_exchange(self, head: RequestHead) -> Exchange:
         site = self.site
-        exchange = Exchange()
+        exchange = fresh.instance(Exchange)
         exchange.conn = self
         exchange.method = head.method
         exchange.minor = head.minor
@@ -265,7 +263,7 @@ class ServerConnection(ClosingPeer):
         site = self.site
         request = fresh.instance(HTTPServerRequest)
         try:
-            now = _wall_clock()
+            now = clock.wall()
             site.note_request(self, now)
             request.adopt(head, exchange, self, now)
         finally:

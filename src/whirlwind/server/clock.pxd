@@ -1,0 +1,5 @@
+from cpython.time cimport time
+
+
+cdef inline double wall() noexcept:
+    return time()
