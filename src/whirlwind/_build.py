@@ -30,6 +30,7 @@ COMPILED: tuple[str, ...] = (
     "whirlwind.server.closing",
     "whirlwind.server.http1",
     "whirlwind.web.storage",
+    "whirlwind.web.tags",
     "whirlwind.web.response",
     "whirlwind.web.records",
     "whirlwind.client.outgoing",

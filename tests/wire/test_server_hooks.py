@@ -448,6 +448,33 @@ def test_log_request_of_the_application(start, handler, logs, how, target):
     assert lines == [(status, target)]
 
 
+def test_settings_may_be_computed(start):
+    class Computing(web.Application):
+        @property
+        def settings(self):
+            return {**self.own, "log_function": lambda handler: lines.append(handler.request.path)}
+
+        @settings.setter
+        def settings(self, value):
+            self.own = value
+
+    class Handler(web.RequestHandler):
+        def get(self):
+            self.write(f"{self.settings['answer']}")
+
+        def post(self):
+            pass
+
+    lines = []
+    server = start(Computing([("/", Handler)], answer=42))
+    assert server.request().body == b"42"
+    server.request(method="POST", body=b"")
+    with mock.patch.object(Computing, "settings", {"xsrf_cookies": True, "log_function": print}):
+        assert server.request(method="POST", body=b"").status == 403
+    assert server.request(method="POST", body=b"").status == 200
+    assert lines == ["/", "/", "/"]
+
+
 def test_log_function_setting(start, handler, logs):
     seen = []
     application = web.Application([(r"/(?:ok|fail)/(\w+)", handler)], log_function=seen.append)

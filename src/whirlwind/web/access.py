@@ -20,14 +20,15 @@ from typing import Any, Final
 import whirlwind.httputil.fresh as fresh
 from whirlwind.log import ACCESS_LINE, access_log
 from whirlwind.web.records import handle, is_enabled
-from whirlwind.web.response import SUMMARY, ResponseBase, request_summary
-from whirlwind.web.storage import ApplicationStorage
+from whirlwind.web.response import CAN_KNOW, SUMMARY, ResponseBase, request_summary
+from whirlwind.web.storage import ApplicationStorage, settings_of
 
 _INFO: Final = logging.INFO
 _WARNING: Final = logging.WARNING
 _ERROR: Final = logging.ERROR
 _FORMAT: Final = ACCESS_LINE
 _SUMMARY: Final = SUMMARY
+_CAN_KNOW: Final = CAN_KNOW
 
 _now: Final = time.time
 _LogRecord: Final = logging.LogRecord
@@ -45,7 +46,8 @@ _templates: dict[int, dict[str, Any]] = {}
 
 def log_request(app: ApplicationStorage, handler: Any) -> None:
     """`Application.log_request`."""
-    log_function = app.settings.get("log_function")
+    settings = settings_of(app) if _CAN_KNOW else app.settings
+    log_function = settings.get("log_function")
     if log_function is not None:
         log_function(handler)
         return

@@ -23,7 +23,7 @@ from whirlwind.web.delegate import HandlerDelegate
 from whirlwind.web.execute import DirectEntry
 from whirlwind.web.handler import RequestHandler
 from whirlwind.web.rendering import reset_template_loaders
-from whirlwind.web.storage import ApplicationStorage
+from whirlwind.web.storage import ApplicationStorage, note_application
 from whirlwind.web.transforms import compression_for
 from whirlwind.web.uimodules import BUILT_IN, load_ui_methods, load_ui_modules
 
@@ -103,7 +103,6 @@ class Application(ApplicationStorage, ReversibleRouter):
                 ("serve_traceback", True),
             ):
                 settings.setdefault(name, value)
-        self._ww_goes_general = False
         self._ww_forgets = not (
             settings.get("static_hash_cache", True)
             and settings.get("compiled_template_cache", True)
@@ -134,6 +133,8 @@ class Application(ApplicationStorage, ReversibleRouter):
         # Somebody mocks or patches this very instance: servers must not go round it any more.
         if name in _PLAIN_NAMES:
             super().__setattr__("_ww_goes_general", True)
+        elif name == "log_request":
+            super().__setattr__("_ww_logs_itself", True)
         super().__setattr__(name, value)
 
     def listen(
@@ -280,6 +281,7 @@ class Application(ApplicationStorage, ReversibleRouter):
 
 
 access.say_where(Application.log_request.__code__)
+note_application(Application, access.log_request)
 
 _PLAIN_NAMES = frozenset(("find_handler", "get_handler_delegate", "start_request"))
 _PLAIN = (Application.find_handler, Application.get_handler_delegate, Application.start_request)

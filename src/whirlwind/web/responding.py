@@ -9,12 +9,12 @@ from typing import Any
 
 from whirlwind.web.response import (
     ResponseBase,
-    body_digest,
     clear_response,
     etag_matches,
     finish_response,
     flush_response,
 )
+from whirlwind.web.tags import tag_of
 
 
 def _initialize(self: "Responding") -> None:
@@ -118,7 +118,7 @@ class Responding(ResponseBase):
 
         :returns: a quoted string: by default the SHA-1 of the body.
         """
-        return body_digest(self)
+        return tag_of(self._write_buffer)
 
     def set_etag_header(self) -> None:
         """Set ``Etag`` to what `compute_etag` says."""

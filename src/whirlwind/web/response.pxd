@@ -3,8 +3,10 @@ import cython
 cimport whirlwind.web.hooks as hooks
 cimport whirlwind.httputil.fresh as fresh
 from whirlwind.httputil.storage cimport RequestStorage, lacks
-from whirlwind.protocol.headers cimport HeaderMap, is_sendable
+from whirlwind.protocol.headers cimport HeaderMap
 from whirlwind.server.exchange cimport ExchangeBase
+from whirlwind.web.storage cimport have_logged, settings_of
+from whirlwind.web.tags cimport is_among, tag_of
 
 cdef int _START, _PREPARING, _IN_BODY, _IN_METHOD, _DONE, _FINISHED
 cdef int _IF_NONE_MATCH
@@ -19,8 +21,8 @@ cdef int _last_bits
 
 @cython.locals(version="unsigned int")
 cdef int _original_hooks(object cls) except -1
-cdef object _now, sha1, _short_sha1
-cdef Py_ssize_t _SHORT
+
+cdef object _now
 cdef dict _DEFAULTS
 cdef long long _date_second
 cdef dict _METHOD_NAMES
@@ -83,8 +85,6 @@ cpdef object flush_response(ResponseBase handler, bint include_footers, bint siz
 cpdef object finish_response(ResponseBase handler, object chunk)
 @cython.locals(native=RequestStorage)
 cpdef bint etag_matches(ResponseBase handler) except -1
-@cython.locals(buffer=list, chunk=bytes, text=str)
-cpdef str body_digest(ResponseBase handler)
 cpdef object begin(ResponseBase handler, object transforms, object args, object kwargs)
 @cython.locals(native=RequestStorage, stage=int)
 cpdef object proceed(ResponseBase handler)
