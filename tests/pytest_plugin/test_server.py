@@ -349,5 +349,6 @@ def test_pytest_starts_without_the_rest_of_whirlwind() -> None:
         "whirlwind._build",
         "whirlwind._version",
         "whirlwind.pytest_plugin",
+        "whirlwind.pytest_plugin.marks",
         "whirlwind.pytest_plugin.plugin",
     }

@@ -1,17 +1,19 @@
 """What pytest loads: options, hooks and fixtures.
 
-Only pytest is imported here. The rest comes with the first test that needs it.
+Only pytest is imported here, and what looks at marks. The rest comes with the first test that
+needs it.
 """
 
 import contextvars
 import functools
 import inspect
-import sys
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import pytest
+
+from whirlwind.pytest_plugin import marks
 
 if TYPE_CHECKING:
     from whirlwind.httpclient import AsyncHTTPClient
@@ -34,13 +36,6 @@ __all__ = [
 
 _Scope = Literal["session", "package", "module", "class", "function"]
 
-MARK: Final = "whirlwind"
-_MARK_HELP: Final = (
-    "whirlwind(timeout=None, check_leaks=None): run the test, if it is a coroutine, and its "
-    "coroutine fixtures on Whirlwind's event loop; timeout in seconds, 0 for none"
-)
-#: Marks with which a test says that another plugin runs it, where every coroutine test is ours.
-_MARKS_OF_OTHERS: Final = frozenset({"anyio", "asyncio", "gen_test", "tornado", "trio", "twisted"})
 #: Settings with which other plugins run every coroutine test.
 _MODES_OF_OTHERS: Final = ("asyncio_mode", "anyio_mode")
 _CHOICES: Final = {
@@ -89,7 +84,7 @@ def pytest_addoption(
 
 def pytest_configure(config: pytest.Config) -> None:
     """Check the settings, and begin."""
-    config.addinivalue_line("markers", _MARK_HELP)
+    config.addinivalue_line("markers", marks.HELP)
     for name, choices in _CHOICES.items():
         value = config.getini(name)
         if value not in choices:
@@ -136,13 +131,15 @@ class State:
 
     def wants(self, item: pytest.Item) -> bool:
         """Whether a test is this plugin's."""
-        if not isinstance(item, pytest.Function) or not _can_be_ours(item):
+        if not isinstance(item, pytest.Function) or not marks.can_be_ours(item):
             return False
-        if item.get_closest_marker(MARK) is not None:
+        if item.get_closest_marker(marks.MARK) is not None:
             return True
         if any(name in _FIXTURES for name in item.fixturenames):
             return True
-        return self._auto and not _belongs_to_others(item) and _test_of(item) is not None
+        if not self._auto or marks.belongs_to_others(item):
+            return False
+        return marks.coroutine_of(item) is not None
 
     def claim(self) -> "Runner":
         """Make the current test ours, if it is not, and its loop the current one."""
@@ -166,7 +163,7 @@ class State:
             return False
         if self._claimed is item:
             return True
-        if self._auto and _can_be_ours(item) and not _belongs_to_others(item):
+        if self._auto and marks.can_be_ours(item) and not marks.belongs_to_others(item):
             self.claim()
             return True
         return False
@@ -240,7 +237,7 @@ class State:
     # --- settings -------------------------------------------------------------------------------
 
     def _limit(self, node: pytest.Item | pytest.Collector) -> float:
-        given = _marked(node, "timeout")
+        given = marks.argument(node, "timeout")
         if given is None:
             given = _setting(self._config, "whirlwind_timeout")
         if given == "":
@@ -250,7 +247,7 @@ class State:
         return float(given)
 
     def _checks(self, item: pytest.Item) -> bool:
-        marked = _marked(item, "check_leaks")
+        marked = marks.argument(item, "check_leaks")
         return bool(self._config.getini("whirlwind_check_leaks") if marked is None else marked)
 
     # --- the course of a test -------------------------------------------------------------------
@@ -260,7 +257,7 @@ class State:
         self.item = item
         self.failed = False
         if self.wants(item):
-            _check_marks(item)
+            marks.check(item)
             # An item class of another plugin would run the coroutine itself.
             for name in ("setup", "runtest"):
                 own = getattr(pytest.Function, name)
@@ -338,50 +335,6 @@ class _Context:
         self._outside = outside
 
 
-def _can_be_ours(item: pytest.Item) -> bool:
-    if not isinstance(item, pytest.Function):
-        return False
-    unittest = sys.modules.get("unittest")  # a test case has brought it; others can do without
-    return unittest is None or item.cls is None or not issubclass(item.cls, unittest.TestCase)
-
-
-def _belongs_to_others(item: pytest.Item) -> bool:
-    return any(mark.name in _MARKS_OF_OTHERS for mark in item.iter_markers())
-
-
-def _is_coroutine_function(func: Any) -> bool:
-    # The attribute is that of gen.coroutine.
-    return inspect.iscoroutinefunction(func) or bool(getattr(func, "__tornado_coroutine__", False))
-
-
-def _test_of(item: pytest.Item) -> "tuple[Any, str] | None":
-    """Where the coroutine function of a test is, object and attribute; None: it has none."""
-    obj: Any = item.obj  # type: ignore[attr-defined]
-    hypothesis = getattr(obj, "hypothesis", None)
-    if _is_coroutine_function(getattr(hypothesis, "inner_test", None)):
-        return hypothesis, "inner_test"
-    return (item, "obj") if _is_coroutine_function(obj) else None
-
-
-def _marked(node: Any, name: str) -> Any:
-    """An argument of the closest mark that has it."""
-    for mark in node.iter_markers(MARK):
-        if mark.kwargs.get(name) is not None:
-            return mark.kwargs[name]
-    return None
-
-
-def _check_marks(item: pytest.Item) -> None:
-    for mark in item.iter_markers(MARK):
-        unknown = mark.kwargs.keys() - {"timeout", "check_leaks"}
-        if mark.args or unknown:
-            what = ", ".join(sorted(unknown)) or "positional ones"
-            raise pytest.UsageError(
-                f"{item.nodeid}: the mark whirlwind has the arguments timeout= and check_leaks=, "
-                f"not {what}"
-            )
-
-
 def _number(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
@@ -435,7 +388,7 @@ def pytest_fixture_setup(
     func: Any = fixturedef.func
     is_generator = inspect.isasyncgenfunction(func)
     state = request.config.stash[_STATE]
-    if not (is_generator or _is_coroutine_function(func)) or not state.takes_fixtures():
+    if not (is_generator or marks.is_coroutine_function(func)) or not state.takes_fixtures():
         return (yield)
     instance = getattr(func, "__self__", None)
     if instance is not None and isinstance(request.instance, type(instance)):
@@ -467,7 +420,7 @@ def pytest_fixture_setup(
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
     """Make a plain test of one that is a coroutine, for as long as it is called."""
     state = pyfuncitem.config.stash[_STATE]
-    place = _test_of(pyfuncitem) if state.is_claimed(pyfuncitem) else None
+    place = marks.coroutine_of(pyfuncitem) if state.is_claimed(pyfuncitem) else None
     if place is None:
         return (yield)
     holder, name = place
