@@ -1,9 +1,11 @@
 """Methods of a loop that are gone since Tornado 4, and other small things."""
 
+import asyncio
 import logging
 import signal
 import socket
 import sys
+import threading
 import unittest
 import warnings
 from typing import Any
@@ -29,6 +31,51 @@ def test_the_loop_of_the_program(loop: IOLoop) -> None:
         IOLoop.clear_instance()
     assert not IOLoop.initialized()
     other.close()
+
+
+@pytest.mark.parametrize("how", ["instance", "start", "run_sync"])
+def test_a_thread_finds_the_loop_of_the_program(loop: IOLoop, how: str) -> None:
+    found: list[Any] = []
+
+    def work() -> None:
+        found.append(IOLoop.instance())
+        IOLoop.instance().add_callback(loop.stop if how == "start" else end.set)
+
+    end = threading.Event()
+    thread = threading.Thread(target=work)
+    if how == "instance":
+        assert IOLoop.instance() is loop
+        thread.start()
+        loop.run_sync(lambda: loop.run_in_executor(None, end.wait))
+    elif how == "start":
+        loop.add_callback(thread.start)
+        loop.start()
+    else:
+
+        async def main() -> None:
+            thread.start()
+            await loop.run_in_executor(None, end.wait)
+
+        loop.run_sync(main)
+    thread.join()
+    assert found == [loop]
+
+
+def test_a_thread_that_has_a_loop_of_its_own_finds_that(loop: IOLoop) -> None:
+    async def which() -> bool:
+        return IOLoop.instance() is IOLoop.current() is not loop
+
+    assert IOLoop.instance() is loop
+    found: list[bool] = []
+    thread = threading.Thread(target=lambda: found.append(asyncio.run(which())))
+    thread.start()
+    thread.join()
+    assert found == [True]
+    loop.close()  # a loop that is closed is of no use to anybody
+    thread = threading.Thread(target=lambda: found.append(IOLoop.instance() is not loop))
+    thread.start()
+    thread.join()
+    assert found == [True, True]
 
 
 @pytest.fixture

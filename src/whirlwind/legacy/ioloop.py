@@ -6,6 +6,7 @@ import asyncio
 import functools
 import inspect
 import signal
+import threading
 import traceback
 from collections.abc import Callable
 from types import FrameType
@@ -26,6 +27,7 @@ from whirlwind.legacy.installing import at_uninstall, override, replace
 from whirlwind.legacy.warning import warn
 from whirlwind.log import app_log, gen_log
 from whirlwind.platform.asyncio import BaseAsyncIOLoop
+from whirlwind.platform.loops import running_loop
 
 _SignalHandler = Callable[[int, FrameType | None], Any]
 
@@ -53,6 +55,43 @@ def handle_callback_exception(self: IOLoop, callback: Callable[..., Any]) -> Non
     :arg callback: what was called.
     """
     app_log.error("Exception in callback %r", callback, exc_info=True)
+
+
+#: The loop that the main thread has asked for or started last.
+_of_main_thread: IOLoop | None = None
+
+
+def _note(loop: IOLoop) -> None:
+    global _of_main_thread
+    if threading.current_thread() is threading.main_thread():
+        _of_main_thread = loop
+
+
+def instance() -> IOLoop:
+    """The loop of this thread; in a thread that has none, that of the main thread.
+
+    So threads that work for a program hand their results back by
+    ``IOLoop.instance().add_callback(...)``.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        own = running_loop() or _loop_of_thread()
+        loop = _of_main_thread
+        has_none = own is None or own.is_closed()
+        if has_none and loop is not None and not loop.asyncio_loop.is_closed():
+            warn("IOLoop.instance in a thread", "give it the loop whose add_callback it calls")
+            return loop
+    found = IOLoop.current()
+    _note(found)
+    return found
+
+
+def _starting(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def start(self: IOLoop, *args: Any, **kwargs: Any) -> Any:
+        _note(self)
+        return original(self, *args, **kwargs)
+
+    return start
 
 
 def initialized() -> bool:
@@ -173,6 +212,9 @@ def install() -> None:
     _bind_runners()
     at_uninstall(_bind_runners)
     replace(IOLoop, "handle_callback_exception", handle_callback_exception)
+    replace(IOLoop, "instance", staticmethod(instance))
+    override(IOLoop, "run_sync", _starting)
+    override(BaseAsyncIOLoop, "start", _starting)
     replace(IOLoop, "initialized", staticmethod(initialized))
     replace(IOLoop, "set_blocking_signal_threshold", set_blocking_signal_threshold)
     replace(IOLoop, "set_blocking_log_threshold", set_blocking_log_threshold)
