@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from unittest import mock
 
@@ -317,6 +318,13 @@ def test_records_know_their_process() -> None:
         check_records(200)
     finally:
         process.name = before
+
+
+def test_records_while_another_thread_imports_multiprocessing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "multiprocessing", ModuleType("multiprocessing"))
+    check_records(200)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork()")

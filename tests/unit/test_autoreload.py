@@ -252,6 +252,40 @@ def test_workers_do_not_restart(monkeypatch: pytest.MonkeyPatch) -> None:
     assert begun == [100]
 
 
+def test_it_starts_while_another_thread_imports_multiprocessing(run: Any, write: Any) -> None:
+    write(
+        "program.py",
+        """
+        import importlib.abc, importlib.machinery, sys, threading
+        from whirlwind import autoreload
+
+        class Half(importlib.machinery.SourceFileLoader):
+            def exec_module(self, module):
+                half.set()
+                go_on.wait()
+                super().exec_module(module)
+
+        class Finder(importlib.abc.MetaPathFinder):
+            def find_spec(self, name, path, target=None):
+                if name != "multiprocessing.process":
+                    return None
+                spec = importlib.machinery.PathFinder.find_spec(name, path)
+                spec.loader = Half(name, spec.origin)
+                return spec
+
+        half, go_on = threading.Event(), threading.Event()
+        sys.meta_path.insert(0, Finder())
+        threading.Thread(target=__import__, args=("multiprocessing",)).start()
+        half.wait()
+        threading.Timer(0.1, go_on.set).start()
+        autoreload.start()
+        print("started")
+        """,
+    )
+    status, lines = run("program.py").ends()
+    assert (status, lines) == (0, ["started"])
+
+
 def test_wait_restarts_at_the_next_change(run: Any, write: Any) -> None:
     write("part.py", "text = 'first'")
     write(

@@ -82,8 +82,12 @@ def start(check_time: int = 500) -> None:
 
 def _is_worker() -> bool:
     """Tell whether this process does part of the work of another Python process."""
-    multiprocessing = sys.modules.get("multiprocessing.process")
-    return multiprocessing is not None and multiprocessing.parent_process() is not None
+    if "multiprocessing.process" not in sys.modules:
+        return False
+    # Another thread may be just importing it, as `watchfiles` does: an import waits for that.
+    import multiprocessing.process
+
+    return multiprocessing.process.parent_process() is not None
 
 
 def watch_modules() -> None:

@@ -109,7 +109,10 @@ def _copied_record(level: int, args: Any) -> logging.LogRecord:
     values["threadName"] = (current_thread() if thread is None else thread).name
     multiprocessing: Any = sys.modules.get("multiprocessing")
     if multiprocessing is not None:
-        values["processName"] = multiprocessing.current_process().name
+        try:
+            values["processName"] = multiprocessing.current_process().name
+        except AttributeError:  # another thread is just importing it
+            pass
     if _KNOWS_TASKS:
         try:
             task = current_task()
