@@ -8,8 +8,40 @@ import pytest
 
 from .running import Environment
 
+#: What is asked of handlers, one that waits and one that fails, under either instrumentation.
+PROGRAM = """\
+import asyncio, contextlib, json, sys
+{setup}
+
+import tornado.httpclient, tornado.httpserver, tornado.netutil, tornado.web
+
+class Good(tornado.web.RequestHandler):
+    async def get(self):
+        with inside():
+            await asyncio.sleep(0)
+        self.write("good")
+
+class Bad(tornado.web.RequestHandler):
+    def get(self):
+        raise ZeroDivisionError("of the test")
+
+    post = get
+
+async def main():
+    application = tornado.web.Application([("/good", Good), ("/bad", Bad)])
+    sockets = tornado.netutil.bind_sockets(0, "127.0.0.1")
+    tornado.httpserver.HTTPServer(application).add_sockets(sockets)
+    base = f"http://127.0.0.1:{{sockets[0].getsockname()[1]}}"
+    client = tornado.httpclient.AsyncHTTPClient()
+    for path, options in requests.items():
+        await client.fetch(base + path, raise_error=False, **options)
+    for record in records():
+        print(json.dumps(record | {{"module": sys.modules["tornado.web"].__name__}}))
+
+asyncio.run(main())
+"""
+
 SENTRY = """\
-import asyncio, json, sys
 import sentry_sdk
 from sentry_sdk.integrations.tornado import TornadoIntegration
 from sentry_sdk.transport import Transport
@@ -27,30 +59,19 @@ sentry_sdk.init(
     traces_sample_rate=1.0, default_integrations=False,
 )
 
-import tornado.httpclient, tornado.httpserver, tornado.netutil, tornado.web
+inside = contextlib.nullcontext
+requests = {
+    "/good?a=1": {},
+    "/bad": {
+        "method": "POST", "body": b'{"of": "test"}', "headers": {"Content-Type": "application/json"}
+    },
+}
 
-class Good(tornado.web.RequestHandler):
-    async def get(self):
-        await asyncio.sleep(0)
-        self.write("good")
-
-class Bad(tornado.web.RequestHandler):
-    def post(self):
-        raise ZeroDivisionError("of the test")
-
-async def main():
-    application = tornado.web.Application([("/good", Good), ("/bad", Bad)])
-    sockets = tornado.netutil.bind_sockets(0, "127.0.0.1")
-    tornado.httpserver.HTTPServer(application).add_sockets(sockets)
-    base = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
-    client = tornado.httpclient.AsyncHTTPClient()
-    await client.fetch(base + "/good?a=1")
-    await client.fetch(base + "/bad", method="POST", body=b'{"of": "test"}', raise_error=False,
-        headers={"Content-Type": "application/json"})
+def records():
     for event in caught:
         request = event.get("request", {})
         exceptions = event.get("exception", {}).get("values", [])
-        print(json.dumps({
+        yield {
             "kind": event.get("type", "event"), "transaction": event["transaction"],
             "method": request.get("method"), "query": request.get("query_string"),
             "path": request["url"].partition("127.0.0.1:")[2].partition("/")[2],
@@ -59,14 +80,10 @@ async def main():
                 for one in exceptions],
             "status": event.get("contexts", {}).get("trace", {}).get("status"),
             "op": event.get("contexts", {}).get("trace", {}).get("op"),
-            "module": sys.modules["tornado.web"].__name__,
-        }))
-
-asyncio.run(main())
+        }
 """
 
 OPENTELEMETRY = """\
-import asyncio, json, sys
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -79,40 +96,23 @@ provider.add_span_processor(SimpleSpanProcessor(spans))
 trace.set_tracer_provider(provider)
 TornadoInstrumentor().instrument()
 
-import tornado.httpclient, tornado.httpserver, tornado.netutil, tornado.web
+requests = {"/good?a=1": {}, "/bad": {}, "/absent": {}}
 
-class Good(tornado.web.RequestHandler):
-    async def get(self):
-        with trace.get_tracer("test").start_as_current_span("inside"):
-            await asyncio.sleep(0)
-        self.write("good")
+def inside():
+    return trace.get_tracer("test").start_as_current_span("inside")
 
-class Bad(tornado.web.RequestHandler):
-    def get(self):
-        raise ZeroDivisionError("of the test")
-
-async def main():
-    application = tornado.web.Application([("/good", Good), ("/bad", Bad)])
-    sockets = tornado.netutil.bind_sockets(0, "127.0.0.1")
-    tornado.httpserver.HTTPServer(application).add_sockets(sockets)
-    base = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
-    client = tornado.httpclient.AsyncHTTPClient()
-    for path in ("/good?a=1", "/bad", "/absent"):
-        await client.fetch(base + path, raise_error=False)
+def records():
     found = spans.get_finished_spans()
     ids = {span.context.span_id: span.name + str(span.kind) for span in found}
     for span in found:
         attributes = dict(span.attributes)
-        print(json.dumps({
+        yield {
             "name": span.name, "kind": str(span.kind),
             "parent": ids.get(span.parent.span_id) if span.parent else None,
             "status": attributes.get("http.status_code"),
             "target": attributes.get("http.target"), "method": attributes.get("http.method"),
             "error": span.status.status_code.name,
-            "module": sys.modules["tornado.web"].__name__,
-        }))
-
-asyncio.run(main())
+        }
 """
 
 
@@ -125,14 +125,14 @@ def records(environment: Environment, program: Path, *, alias: bool) -> list[dic
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "count"), [("sentry", SENTRY, 3), ("opentelemetry", OPENTELEMETRY, 7)]
+    ("name", "setup", "count"), [("sentry", SENTRY, 3), ("opentelemetry", OPENTELEMETRY, 7)]
 )
 def test_records_what_it_records_of_tornado(
-    name: str, text: str, count: int, tmp_path: Path
+    name: str, setup: str, count: int, tmp_path: Path
 ) -> None:
     environment = Environment(name)
     program = tmp_path / "program.py"
-    program.write_text(text)
+    program.write_text(PROGRAM.format(setup=setup))
     ours = records(environment, program, alias=True)
     assert ours == records(environment, program, alias=False)
     assert len(ours) == count
