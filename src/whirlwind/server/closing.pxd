@@ -2,6 +2,7 @@ import cython
 
 from whirlwind.protocol.http1 cimport RequestParser
 from whirlwind.server.exchange cimport ExchangeBase
+from whirlwind.server.outlet cimport Outlet
 from whirlwind.server.peer cimport Peer
 
 cdef Py_ssize_t _MAX_PIPELINE
@@ -12,7 +13,6 @@ cdef class ClosingPeer(Peer):
     cdef public RequestParser parser
     cdef public ExchangeBase exchange
     cdef public long long write_size
-    cdef bint _reading
     cdef bint _closing
     cdef bint _eof
     cdef long long _dropped
@@ -21,6 +21,5 @@ cdef class ClosingPeer(Peer):
     cdef object _close(self, bint unread)
     cdef object _watch_last_bytes(self)
     cdef object _discard_while_closing(self, Py_ssize_t size)
-    cdef object _pause_reading(self)
     @cython.locals(exchange=ExchangeBase)
     cdef object _resume_reading(self)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from whirlwind._public import start_values
 from whirlwind.protocol import limits
 from whirlwind.protocol.http1 import RequestParser
+from whirlwind.server.outlet import Outlet
 from whirlwind.server.peer import Peer
 from whirlwind.server.site import Site
 
@@ -39,7 +40,6 @@ class ClosingPeer(Peer):
         self.exchange: Exchange | None = None
         self.deadline = 0.0
         self.write_deadline = 0.0
-        self._reading = True
         self._closing = False
         self._eof = False
 
@@ -77,23 +77,12 @@ class ClosingPeer(Peer):
         if self._dropped > _MAX_DROPPED:
             self.transport.abort()
 
-    def _pause_reading(self) -> None:
-        if self._reading and not self.closed:
-            self._reading = False
-            self.transport.pause_reading()
-
     def _resume_reading(self) -> None:
         exchange = self.exchange
-        if exchange is not None and exchange.waiting:
+        if self._reading or (exchange is not None and exchange.waiting):
             return
-        if (
-            not self._reading
-            and not self.closed
-            and self.parser.buffered() <= max(_MAX_PIPELINE, self.parser.max_head_size)
-        ):
-            self._reading = True
-            if not self.transport.is_closing():
-                self.transport.resume_reading()
+        if self.parser.buffered() <= max(_MAX_PIPELINE, self.parser.max_head_size):
+            Outlet._resume_reading(self)
 
 
 start_values(ClosingPeer, write_size=0, _dropped=0)

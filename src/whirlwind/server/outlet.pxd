@@ -26,6 +26,7 @@ cdef class Outlet:
     cdef bint _handed_over
     cdef object _waiters
     cdef int _unyielding
+    cdef bint _reading
 
     cpdef object send(self, bytes data)
     @cython.locals(pieces=list, size=Py_ssize_t)
@@ -35,6 +36,8 @@ cdef class Outlet:
     cpdef object write_directly(self)
     cdef list collected(self)
     cdef object _drop(self)
+    cdef object _pause_reading(self)
+    cdef object _resume_reading(self)
     cpdef bint end_sending(self)
     cpdef object uncork(self)
     cpdef object written(self)

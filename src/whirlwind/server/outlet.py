@@ -1,4 +1,4 @@
-"""The write half of a connection: one write per read event, and back-pressure."""
+"""The write half of a connection: one write per read event, and back-pressure both ways."""
 
 import asyncio
 import sys
@@ -62,6 +62,7 @@ class Outlet:
         # Whether the transport may still hold bytes: none may overtake them.
         self._handed_over = True
         self._unyielding = 0
+        self._reading = True
         self._waiters: WriteWaiters | None = None
 
     def send(self, data: bytes) -> None:
@@ -137,6 +138,19 @@ class Outlet:
         self._first = b""
         self._rest = None
         self._out_size = 0
+
+    def _pause_reading(self) -> None:
+        """Let the peer wait with what it sends."""
+        if self._reading and not self.closed:
+            self._reading = False
+            self.transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        """Take what the peer sends."""
+        if not self._reading and not self.closed:
+            self._reading = True
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
 
     def end_sending(self) -> bool:
         """Tell the peer that nothing more comes, while what it sends can still be read.

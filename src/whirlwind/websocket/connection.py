@@ -96,7 +96,6 @@ class WebSocketConnection(ConnectionLifetime):
         self.deflater = deflater
         self._owner = owner
         self._context = context
-        self._reading = True
         self.transport = transport
         self.corked = True
         hub.connections.add(self)

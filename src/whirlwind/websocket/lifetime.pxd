@@ -13,7 +13,6 @@ cdef class ConnectionLifetime(FrameSender):
     cdef public object close_reason
     cdef object _closed_waiter
     cdef object _close_callbacks
-    cdef bint _reading
     cdef bint _eof
     cdef bint _ended
     cdef long long _unsent
@@ -35,4 +34,3 @@ cdef class ConnectionLifetime(FrameSender):
     cpdef object expire(self, double now)
     cdef object _watch_unsent(self)
     cdef object _pause_reading(self)
-    cdef object _resume_reading(self)

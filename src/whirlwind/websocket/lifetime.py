@@ -14,6 +14,7 @@ from whirlwind.log import app_log, gen_log
 from whirlwind.protocol import limits
 from whirlwind.protocol.errors import ProtocolError
 from whirlwind.protocol.websocket import FrameParser
+from whirlwind.server.outlet import Outlet
 from whirlwind.websocket.sender import FrameSender
 
 _Failure: Final = (Exception, asyncio.CancelledError)
@@ -28,7 +29,6 @@ class ConnectionLifetime(FrameSender):
     close_reason: str | None
     _closed_waiter: "asyncio.Future[None] | None"
     _close_callbacks: list[Callable[[], object]] | None
-    _reading: bool
     _eof: bool
     _ended: bool
     _unsent: int
@@ -231,16 +231,8 @@ class ConnectionLifetime(FrameSender):
     # --- reading on and off ---------------------------------------------------------------------
 
     def _pause_reading(self) -> None:
-        if self._reading and not self.closed:
-            self._reading = False
-            self._pong_by = 0.0  # it could not be heard
-            self.transport.pause_reading()
-
-    def _resume_reading(self) -> None:
-        if not self._reading and not self.closed:
-            self._reading = True
-            if not self.transport.is_closing():
-                self.transport.resume_reading()
+        self._pong_by = 0.0  # it could not be heard
+        Outlet._pause_reading(self)
 
 
 start_values(
@@ -254,7 +246,6 @@ start_values(
     write_deadline=0.0,
     _closed_waiter=None,
     _close_callbacks=None,
-    _reading=False,
     _eof=False,
     _ended=False,
     _unsent=0,
