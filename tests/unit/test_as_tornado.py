@@ -104,6 +104,46 @@ for module, name in missing:
             "module 'whirlwind.gen' has no attribute 'web'",
         ]
 
+    def test_names_that_modules_show_of_the_standard_library(self) -> None:
+        code = """
+import http.client, os, time, typing, unittest.mock, urllib.parse
+from tornado.httputil import responses, urlencode
+from tornado.web import Optional, os as the_same
+assert urlencode is urllib.parse.urlencode and responses is http.client.responses
+assert Optional is typing.Optional and the_same is os
+import tornado.auth, tornado.gen, tornado.platform.asyncio, tornado.web
+with unittest.mock.patch("tornado.auth.time.time", return_value=3):
+    print(time.time())
+print(tornado.web.tornado is tornado, tornado.gen.engine is not None)
+for module, name in [(tornado.web, "heapq"), (tornado.platform.asyncio, "tornado")]:
+    try:
+        getattr(module, name)
+    except AttributeError as error:
+        print(error)
+"""
+        assert told(code) == [
+            "3",
+            "True True",
+            "module 'whirlwind.web' has no attribute 'heapq'",
+            "module 'whirlwind.platform.asyncio' has no attribute 'tornado'",
+        ]
+
+    def test_private_names_that_programs_import(self) -> None:
+        code = """
+import errno, tornado.escape, tornado.log, tornado.options, tornado.simple_httpclient, tornado.web
+from tornado.iostream import _ERRNO_CONNRESET
+from tornado.routing import _RuleList, _unquote_or_none
+from tornado.web import _ARG_DEFAULT, _ApplicationRouter, _ArgDefaultMarker
+assert tornado.web._RuleList is _RuleList
+for module in (tornado.log, tornado.options, tornado.simple_httpclient, tornado.web):
+    assert module._unicode is tornado.escape._unicode
+assert isinstance(_ARG_DEFAULT, _ArgDefaultMarker)
+assert isinstance(tornado.web.Application().default_router, _ApplicationRouter)
+print(_unquote_or_none("a%20b"), _unquote_or_none(None))
+print(errno.EPIPE in _ERRNO_CONNRESET, errno.EAGAIN in _ERRNO_CONNRESET)
+"""
+        assert told(code) == ["b'a b' None", "True False"]
+
     def test_modules_loaded_before(self) -> None:
         code = """
 import sys, whirlwind, whirlwind.web, whirlwind.platform.asyncio

@@ -103,6 +103,20 @@ def test_xheaders_are_per_request(serve, asynchronous):
         assert connection.read().body == b"127.0.0.1 http"
 
 
+@pytest.mark.parametrize("xheaders", [False, True])
+def test_what_the_connection_is_apart_from_a_proxy(serve, xheaders):
+    class Context(web.RequestHandler):
+        def get(self):
+            context = self.request.connection.context  # as webssh has it
+            assert context.trusted_downstream == {"5.5.5.5"}
+            assert context.protocol == self.request.protocol
+            self.write(f"{context._orig_remote_ip} {context._orig_protocol} {context.protocol}")
+
+    server = serve(Context, xheaders=xheaders, trusted_downstream=["5.5.5.5"])
+    expected = "127.0.0.1 http https" if xheaders else "127.0.0.1 http http"
+    assert tell(server, X_Real_Ip="1.2.3.4", X_Scheme="https") == expected
+
+
 def test_protocol_argument(serve):
     assert tell(serve(Tell, protocol="https")) == "127.0.0.1 https"
 

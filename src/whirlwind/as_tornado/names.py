@@ -21,6 +21,7 @@ _HOMES: Final = {
     "iostream": "IOStream StreamClosedError",
     "log": "access_log app_log gen_log",
     "netutil": "Resolver is_valid_ip ssl_wrap_socket",
+    "platform.asyncio": "AsyncIOMainLoop",
     "process": "Subprocess",
     "queues": "Queue",
     "routing": "AnyMatches DefaultHostMatches HostMatches ReversibleRouter ReversibleRuleRouter "
@@ -36,6 +37,7 @@ _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in name
 _SHOWN: Final = {
     "auth": "RequestHandler escape httpclient unicode_type url_concat",
     "autoreload": "gen_log ioloop process",
+    "concurrent": "",
     "escape": "unicode_type",
     "gen": "future_add_done_callback",
     "http1connection": "Future GzipDecompressor app_log gen gen_log httputil iostream native_str "
@@ -53,6 +55,8 @@ _SHOWN: Final = {
     "log": "basestring_type unicode_type",
     "netutil": "errno_from_exception",
     "options": "basestring_type exec_in native_str",
+    "platform.asyncio": "",
+    "platform.caresresolver": "gen",
     "process": "ioloop",
     "queues": "future_set_result_unless_cancelled ioloop",
     "routing": "app_log basestring_type httputil import_object re_unescape unicode_type url_escape "
@@ -62,8 +66,9 @@ _SHOWN: Final = {
     "tcpclient": "Future IOLoop future_add_done_callback gen",
     "tcpserver": "errno_from_exception gen",
     "template": "ObjectDict app_log escape exec_in unicode_type",
-    "testing": "Application AsyncHTTPClient HTTPResponse HTTPServer IOLoop Subprocess app_log "
-    "basestring_type gen netutil raise_exc_info",
+    "testing": "Application AsyncHTTPClient AsyncIOMainLoop HTTPResponse HTTPServer IOLoop "
+    "Subprocess app_log basestring_type gen netutil raise_exc_info",
+    "util": "",
     "web": "AnyMatches DefaultHostMatches Future HTTPServer HostMatches ObjectDict "
     "ReversibleRouter ReversibleRuleRouter Rule access_log app_log escape "
     "future_set_result_unless_cancelled gen gen_log httputil iostream locale template "
@@ -81,9 +86,9 @@ def show_neighbours(module: ModuleType) -> None:
     :arg module: one that has been loaded; others than Tornado's are left alone.
     """
     package, _, last = module.__name__.partition(".")
-    shown = frozenset(_SHOWN.get(last, "").split())
-    if not shown:
+    if last not in _SHOWN:
         return
+    shown = frozenset(_SHOWN[last].split())
     its_own: Any = vars(module).get("__getattr__")
 
     def look_up(name: str) -> Any:
@@ -92,8 +97,13 @@ def show_neighbours(module: ModuleType) -> None:
             if home is None:
                 return importlib.import_module(f"{package}.{name}")
             return getattr(importlib.import_module(f"{package}.{home}"), name)
-        if its_own is not None:
-            return its_own(name)
-        raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+        try:
+            if its_own is not None:
+                return its_own(name)
+        except AttributeError:
+            pass
+        from whirlwind.as_tornado.borrowed import borrowed
+
+        return borrowed(package, last, name)
 
     vars(module)["__getattr__"] = look_up

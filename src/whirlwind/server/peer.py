@@ -64,6 +64,16 @@ class Peer(Outlet):
             return self.site.protocol
         return "https" if self.tls_object() is not None else "http"
 
+    @property
+    def _orig_protocol(self) -> str:
+        """`protocol` by the name that says it is not what a proxy tells of (webssh)."""
+        return self.protocol
+
+    @property
+    def trusted_downstream(self) -> Any:
+        """The set of the proxies that the server trusts, by Tornado's name."""
+        return self.site.trusted
+
     def tls_object(self) -> Any:
         """The TLS object of the connection, or None."""
         return None if self.transport is None else self.transport.get_extra_info("ssl_object")
