@@ -134,6 +134,9 @@ import errno, tornado.escape, tornado.log, tornado.options, tornado.simple_httpc
 from tornado.iostream import _ERRNO_CONNRESET
 from tornado.routing import _RuleList, _unquote_or_none
 from tornado.web import _ARG_DEFAULT, _ApplicationRouter, _ArgDefaultMarker
+from tornado.web import _has_stream_request_body, RequestHandler, stream_request_body
+streaming = stream_request_body(type("Streaming", (RequestHandler,), {}))
+assert _has_stream_request_body(streaming) and not _has_stream_request_body(RequestHandler)
 assert tornado.web._RuleList is _RuleList
 for module in (tornado.log, tornado.options, tornado.simple_httpclient, tornado.web):
     assert module._unicode is tornado.escape._unicode

@@ -1,8 +1,8 @@
 """Private names of Tornado's that programs in the wild use: they are here and mean what they meant.
 
 Who uses them: sentry-sdk and other tracing agents (`_execute`), OpenTelemetry (`_headers`,
-`_find_groups`, `_orig_remote_ip`), webssh (`_orig_protocol`), Jupyter Server (`_unimplemented_method`), Flower and many tests
-(`_app`), Dask (`_write_buffer`, `_total_write_index`, `_sockets`).
+`_find_groups`, `_orig_remote_ip`), webssh (`_orig_protocol`), Jupyter Server
+(`_unimplemented_method`), Flower and many tests (`_app`), Dask (`_write_buffer`, `_total_write_index`, `_sockets`).
 """
 
 import asyncio

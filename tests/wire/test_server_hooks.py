@@ -109,6 +109,24 @@ def spying(owner, hook, how):
         yield calls
 
 
+class Transparent:
+    """A wrapper of a method as wrapt makes it: it says of itself all that the method says."""
+
+    def __init__(self, wrapped, calls):
+        self._wrapped = wrapped
+        self._calls = calls
+
+    def __get__(self, instance, owner):
+        return type(self)(self._wrapped.__get__(instance, owner), self._calls)
+
+    def __getattr__(self, name):
+        return getattr(self._wrapped, name)
+
+    def __call__(self, *args, **kwargs):
+        self._calls.append(args)
+        return self._wrapped(*args, **kwargs)
+
+
 def check(server, target):
     answer = server.request(target)
     assert answer.status == (500 if "fail" in target else 200)
@@ -142,6 +160,22 @@ def test_patched_base_as_tracing_agents_do(server, hook, target, first):
     if first == "warm":
         check(server, target)
     with spying(web.RequestHandler, hook, "patch") as calls:
+        check(server, target)
+        assert len(calls) >= 1
+    seen = len(calls)
+    check(server, target)
+    assert len(calls) == seen
+
+
+@pytest.mark.parametrize(
+    ("hook", "target"),
+    [case for case in CASES if case[0] not in ("get", "initialize")],
+    ids=lambda value: value.strip("/"),
+)
+def test_wrapped_on_the_base_by_what_hides_itself(server, hook, target):
+    calls = []
+    wrapper = Transparent(getattr(web.RequestHandler, hook), calls)
+    with mock.patch.object(web.RequestHandler, hook, wrapper):
         check(server, target)
         assert len(calls) >= 1
     seen = len(calls)

@@ -88,6 +88,7 @@ _PRIVATE: Final = {
     "web._ApplicationRouter": "web.application.ApplicationRouter",
     "web._ArgDefaultMarker": "web.arguments._Required",
     "web._RuleList": "routing._RuleList",
+    "web._has_stream_request_body": "web.decorators.has_stream_request_body",
     "web._unicode": "escape._unicode",
 }
 _ERRORS_OF_LOST_CONNECTIONS: Final = (

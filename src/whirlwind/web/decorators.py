@@ -116,4 +116,9 @@ def stream_request_body(cls: _Handler) -> _Handler:
     return cls
 
 
+def has_stream_request_body(cls: "type[RequestHandler]") -> bool:
+    """Whether a handler class is decorated with `stream_request_body` (elastic-apm)."""
+    return cls._stream_request_body
+
+
 claim("whirlwind.web", addslash, authenticated, removeslash, stream_request_body)

@@ -204,11 +204,8 @@ def start_handler(
     execute: Any = None
     if not base._ww_original & _EXECUTE_HOOK:
         execute = handler._execute
-        try:
-            if execute.__func__ is _EXECUTE:
-                execute = None
-        except AttributeError:  # a mock, or a function set on the instance
-            pass
+        if hooks.is_method_of(execute, _EXECUTE):
+            execute = None
     if execute is not None:
         # Wrapped by a tracing agent, or overridden: it is the whole of the request then.
         coro: Any = execute(transforms or [], *(path_args or ()), **(path_kwargs or {}))

@@ -1,4 +1,5 @@
-from cpython.object cimport PyObject_GenericSetAttr
+from cpython.method cimport PyMethod_Check, PyMethod_GET_FUNCTION
+from cpython.object cimport PyObject, PyObject_GenericSetAttr
 
 cdef extern from "Python.h":
     object PyObject_CallMethodNoArgs(object instance, object name)
@@ -34,3 +35,7 @@ cdef inline object call_method(object instance, object name):
 cdef inline object set_attribute(object instance, object name, object value):
     PyObject_GenericSetAttr(instance, name, value)
     return None
+
+
+cdef inline bint is_method_of(object method, object function) noexcept:
+    return PyMethod_Check(method) and PyMethod_GET_FUNCTION(method) == <PyObject *>function

@@ -6,6 +6,17 @@ or to one of its bases, as patching and mocking do, takes the number away. The c
 plain form answers 0, which means "not known": then every hook is simply called.
 """
 
+from types import MethodType
+
+
+def is_method_of(method: object, function: object) -> bool:
+    """Whether a bound method is that of a function itself.
+
+    The wrappers of tracing agents (wrapt's) give as theirs every attribute of the method that they
+    wrap, ``__func__`` and ``__class__`` included: only ``type()`` tells them from it.
+    """
+    return type(method) is MethodType and method.__func__ is function
+
 
 def type_version(cls: type) -> int:
     """The number of the present state of a class and its bases; 0 when there is none to trust."""

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from whirlwind.escape import utf8, xhtml_escape
 from whirlwind.util import ObjectDict
+from whirlwind.web.hooks import is_method_of
 from whirlwind.web.locations import is_absolute
 from whirlwind.web.response import BREAK_CYCLES_HOOK
 from whirlwind.web.uimodules import UIModule, UIModuleNamespace, listed
@@ -83,7 +84,7 @@ class RenderingMixin:
         if kwargs:
             names.update(kwargs)
         generate = template.generate
-        if getattr(generate, "__func__", None) is getattr(type(template), "_ww_original", self):
+        if is_method_of(generate, getattr(type(template), "_ww_original", self)):
             return template._ww_generate(names)
         return generate(**names)  # replaced, or another template engine
 

@@ -9,7 +9,7 @@ import stat
 import time
 from collections.abc import Awaitable, Mapping
 from email.utils import parsedate_to_datetime
-from types import MappingProxyType
+from types import MappingProxyType, MethodType
 from typing import Any, Final
 
 from whirlwind import httputil
@@ -540,7 +540,8 @@ def _is_worth_while(compressed: os.stat_result, plain: os.stat_result) -> bool:
 
 
 def _plain(method: Any) -> Any:
-    return getattr(method, "__func__", method)
+    # A class method's function. Wrappers of tracing agents have a `__func__`, but are no methods.
+    return method.__func__ if type(method) is MethodType else method
 
 
 # Hooks that belong together: as long as nobody replaces one, what it would say is known.

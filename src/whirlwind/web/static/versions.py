@@ -13,6 +13,7 @@ from whirlwind.log import gen_log
 from whirlwind.protocol.limits import CHUNK_SIZE, MAX_KEPT_FILE
 from whirlwind.web.errors import HTTPError
 from whirlwind.web.handler import RequestHandler
+from whirlwind.web.hooks import is_method_of
 from whirlwind.web.static import files
 from whirlwind.web.static.kept import Places
 from whirlwind.web.static.served import Identity, quick_version
@@ -188,7 +189,7 @@ class VersionedFiles(RequestHandler):
     def _reads_files(cls) -> bool:
         """Whether a version is that of a file's bytes, and computing it needs nothing else."""
         return all(
-            getattr(getattr(cls, name), "__func__", None) is _ORIGINALS[name]
+            is_method_of(getattr(cls, name), _ORIGINALS[name])
             for name in ("get_content", "get_content_version")
         )
 
