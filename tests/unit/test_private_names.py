@@ -2,7 +2,8 @@
 
 Who uses them: sentry-sdk and other tracing agents (`_execute`), OpenTelemetry (`_headers`,
 `_find_groups`, `_orig_remote_ip`), webssh (`_orig_protocol`), Jupyter Server
-(`_unimplemented_method`), Flower and many tests (`_app`), Dask (`_write_buffer`, `_total_write_index`, `_sockets`).
+(`_unimplemented_method`), ddtrace (`_path`), Flower and many tests (`_app`), Dask (`_write_buffer`,
+`_total_write_index`, `_sockets`).
 """
 
 import asyncio
@@ -129,6 +130,8 @@ class TestRequestHandler:
 def test_the_template_of_a_path(pattern: str, expected: tuple[str | None, int | None]) -> None:
     template, groups = routing.PathMatches(pattern)._find_groups()
     assert (template, groups) == expected
+    matcher = routing.PathMatches(pattern)
+    assert (matcher._path, matcher._group_count) == expected
     if template is not None and groups:
         assert re.fullmatch(pattern, template % (("1",) * groups))
 

@@ -143,6 +143,16 @@ class PathMatches(Matcher):
             pieces = [piece.replace("%", "%%") for piece in pieces]
         return "%s".join(pieces), self.regex.groups
 
+    @property
+    def _path(self) -> str | None:
+        """The first of what `_find_groups` finds (ddtrace)."""
+        return self._find_groups()[0]
+
+    @property
+    def _group_count(self) -> int | None:
+        """The second of what `_find_groups` finds."""
+        return self._find_groups()[1]
+
     def reverse(self, *args: Any) -> str | None:
         """Build a path by putting values where the groups are.
 

@@ -485,9 +485,8 @@ def finish_response(handler: ResponseBase, chunk: Any) -> Any:
     if chunk is not None:
         handler.write(chunk)
     sized = not handler._headers_written and handler._ww_complete_headers()
-    if handler._ww_original & _FLUSH:
-        done = flush_response(handler, True, sized)
-    elif hooks.is_method_of(handler.flush, _ORIGINALS["flush"]):  # the plain form comes here
+    # The plain form does not know, and asks.
+    if handler._ww_original & _FLUSH or hooks.is_method_of(handler.flush, _ORIGINALS["flush"]):
         done = flush_response(handler, True, sized)
     else:
         done = handler.flush(include_footers=True)
