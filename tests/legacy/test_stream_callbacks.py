@@ -218,6 +218,30 @@ def test_what_was_read_comes_before_the_close(run: Run) -> None:
     run(main)
 
 
+@pytest.mark.parametrize("how", ["line", "rest", "pieces"])
+def test_a_loop_that_the_last_bytes_stop_has_not_come_to_the_close(loop: IOLoop, how: str) -> None:
+    heard: list[Any] = []
+
+    def stop(word: Any) -> None:
+        heard.append(word)
+        loop.stop()
+
+    one, other = stream_pair()
+    other.set_close_callback(lambda: stop("closed"))
+    if how == "line":
+        other.read_until(b"\n", stop)  # type: ignore[arg-type]
+    elif how == "rest":
+        other.read_until_close(stop)  # type: ignore[call-arg]
+    else:
+        other.read_until_close(stop, lambda data: None)  # type: ignore[call-arg]
+    one.write(b"end\n")
+    one.close()
+    loop.start()
+    assert heard == [b"" if how == "pieces" else b"end\n"]
+    loop.start()
+    assert heard[1:] == ["closed"]
+
+
 def test_pieces_go_to_a_streaming_callback(run: Run) -> None:
     async def main() -> None:
         one, other = stream_pair()
