@@ -52,7 +52,7 @@ def log_request(app: ApplicationStorage, handler: Any) -> None:
         log_function(handler)
         return
     usual: ResponseBase | None = handler if issubclass(type(handler), ResponseBase) else None
-    if usual is not None and usual._ww_original & _SUMMARY:
+    if _CAN_KNOW and usual is not None and usual._ww_original & _SUMMARY:
         status = usual._status_code
     else:
         usual = None

@@ -30,6 +30,6 @@ cdef class DirectEntry:
     cdef unsigned int _matcher_version
     cdef unsigned int _router_version
     cpdef object _serve(self, RequestStorage request, object context)
-    @cython.locals(version="unsigned int")
+    @cython.locals(version="unsigned int", plain=bint)
     cdef object _find_rule(self, ApplicationStorage app, RequestStorage request)
     cdef object _find_remembered(self, object router, object path)

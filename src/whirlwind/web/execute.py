@@ -91,14 +91,17 @@ class DirectEntry:
         """What `find_rule` says; NotImplemented for the general path in any case."""
         cls = type(app)
         version = hooks.type_version(cls) if _CAN_KNOW else 0
+        plain = self._plain
         if version == 0 or version != self._version:
-            self._plain = (
+            plain = (
                 cls.find_handler is self._find
                 and cls.get_handler_delegate is self._get_delegate
                 and cls.start_request is self._start
             )
-            self._version = version
-        if not self._plain or app._ww_goes_general or app._ww_forgets:
+            if version != 0:
+                self._plain = plain
+                self._version = version
+        if not plain or app._ww_goes_general or app._ww_forgets:
             return NotImplemented
         if version == 0:  # the plain form: nothing may be remembered
             found = app.default_router.find_rule(request._path)
@@ -199,10 +202,10 @@ def start_handler(
     """
     base: ResponseBase = handler
     transforms = [make(handler.request) for make in app.transforms] if app.transforms else None
-    if not base._ww_original & _CONTEXT_HOOK and handler._ww_keeps_context:
+    if not (_CAN_KNOW and base._ww_original & _CONTEXT_HOOK) and handler._ww_keeps_context:
         handler._ww_context = context
     execute: Any = None
-    if not base._ww_original & _EXECUTE_HOOK:
+    if not (_CAN_KNOW and base._ww_original & _EXECUTE_HOOK):
         execute = handler._execute
         if hooks.is_method_of(execute, _EXECUTE):
             execute = None
@@ -213,12 +216,9 @@ def start_handler(
             coro = as_coroutine(coro)
     else:
         # `begin`, but for the call.
-        if transforms is not None:
-            base._transforms = transforms
-        if path_args is not None:
-            base._ww_raw_args = path_args
-        if path_kwargs is not None:
-            base._ww_raw_kwargs = path_kwargs
+        base._transforms = transforms
+        base._ww_raw_args = path_args
+        base._ww_raw_kwargs = path_kwargs
         pending = proceed(base)
         if pending is None:
             return None

@@ -27,8 +27,7 @@ cdef dict _DEFAULTS
 cdef long long _date_second
 cdef dict _METHOD_NAMES
 
-@cython.locals(second="long long")
-cdef dict default_headers(double now)
+cdef object _set_date(long long second)
 
 
 cdef class ResponseBase:
@@ -77,7 +76,7 @@ cdef class ResponseBase:
 
 @cython.locals(bits=int, handler=ResponseBase)
 cpdef object make_handler(object cls, object application, object request, object kwargs)
-@cython.locals(headers=HeaderMap, native=RequestStorage)
+@cython.locals(headers=HeaderMap, native=RequestStorage, second="long long", now=double)
 cpdef object clear_response(ResponseBase handler)
 @cython.locals(exchange=ExchangeBase, headers=HeaderMap, chunk=bytes, buffer=list, native=RequestStorage)
 cpdef object flush_response(ResponseBase handler, bint include_footers, bint sized)

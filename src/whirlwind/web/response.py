@@ -84,7 +84,8 @@ _ORIGINALS: dict[str, Any] = {}
 _known_bits: dict[int, int] = {}
 _last_version = 0
 _last_bits = 0
-#: Whether states of classes have numbers here: the plain form never knows, and need not ask.
+#: Whether states of classes have numbers here: the plain form never knows, and need not ask which
+#: hooks are original. It is asked first: a bit of `_ww_original` takes that form 300 instructions.
 CAN_KNOW: Final = hooks.type_version(object) != 0
 _CAN_KNOW: Final = CAN_KNOW
 
@@ -134,17 +135,14 @@ _DEFAULTS: dict[str, Any] = {
 _date_second = 0
 
 
-def default_headers(now: float) -> dict[str, Any]:
-    """The header fields every response starts with; `Date` is formatted once a second.
+def _set_date(second: int) -> None:
+    """Format the `Date` that responses start with: once a second.
 
-    :arg now: seconds since the epoch.
+    :arg second: seconds since the epoch.
     """
     global _date_second
-    second = int(now)
-    if second != _date_second:
-        _date_second = second
-        _DEFAULTS["Date"] = format_timestamp(second)
-    return _DEFAULTS
+    _DEFAULTS["Date"] = format_timestamp(second)
+    _date_second = second
 
 
 class ResponseBase:
@@ -187,16 +185,21 @@ class ResponseBase:
         else:
             connection = request.connection
         self._auto_finish = True
+        # As they are anyway; but in the plain form a value of the class costs five times as much to
+        # read as one of the instance, and these are read several times.
+        self._finished = False
+        self._headers_written = False
+        self._prepared_future = None
         if type(connection) is Exchange:
             self._ww_exchange = exchange = connection
             exchange.owner = self
         elif connection is not None:
             connection.set_close_callback(self.on_connection_close)
-        if self._ww_original & _CLEAR:
+        if _CAN_KNOW and self._ww_original & _CLEAR:
             clear_response(self)
         else:
             self.clear()
-        if kwargs or not self._ww_original & _INITIALIZE:
+        if kwargs or not (_CAN_KNOW and self._ww_original & _INITIALIZE):
             self.initialize(**kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -316,7 +319,7 @@ class ResponseBase:
         return False
 
     def _ww_add_etag(self, headers: HTTPHeaders) -> None:
-        if self._ww_original & _ETAGS_AS_USUAL or _tags_as_usual(self):
+        if (_CAN_KNOW and self._ww_original & _ETAGS_AS_USUAL) or _tags_as_usual(self):
             headers._map["Etag"] = tag_of(self._write_buffer)
             matches = etag_matches(self)
         else:
@@ -424,10 +427,14 @@ def clear_response(handler: ResponseBase) -> None:
     """`RequestHandler.clear`."""
     headers = fresh.instance(HTTPHeaders)
     native = handler._ww_native
-    headers._map = default_headers(_now() if native is None else native._start_time).copy()
+    now = _now() if native is None else native._start_time
+    second = int(now)
+    if second != _date_second:
+        _set_date(second)
+    headers._map = _DEFAULTS.copy()
     headers._suspect = False
     handler._headers = headers
-    if not handler._ww_original & _SET_DEFAULT_HEADERS:
+    if not (_CAN_KNOW and handler._ww_original & _SET_DEFAULT_HEADERS):
         handler.set_default_headers()
     handler._write_buffer = []
     handler._status_code = 200
@@ -486,23 +493,25 @@ def finish_response(handler: ResponseBase, chunk: Any) -> Any:
         handler.write(chunk)
     sized = not handler._headers_written and handler._ww_complete_headers()
     # The plain form does not know, and asks.
-    if handler._ww_original & _FLUSH or hooks.is_method_of(handler.flush, _ORIGINALS["flush"]):
+    if (_CAN_KNOW and handler._ww_original & _FLUSH) or hooks.is_method_of(
+        handler.flush, _ORIGINALS["flush"]
+    ):
         done = flush_response(handler, True, sized)
     else:
         done = handler.flush(include_footers=True)
     exchange = handler._ww_exchange
     if exchange is None or exchange._state != _FINISHED:
         handler._ww_connection().finish()
-    if handler._ww_original & _LOG:
+    if _CAN_KNOW and handler._ww_original & _LOG:
         have_logged(handler.application, handler)
     else:
         handler._log()
     handler._finished = True
     if handler._prepared_future is not None:
         handler._ww_end_body()
-    if not handler._ww_original & _ON_FINISH:
+    if not (_CAN_KNOW and handler._ww_original & _ON_FINISH):
         handler.on_finish()
-    if not handler._ww_original & _BREAK_CYCLES:
+    if not (_CAN_KNOW and handler._ww_original & _BREAK_CYCLES):
         handler._break_cycles()
     return done
 
@@ -555,7 +564,7 @@ def proceed(handler: ResponseBase) -> Any:
         stage = handler._ww_stage
         if stage == _START:
             handler._ww_check_request()
-            if not handler._ww_original & _PREPARE:
+            if not (_CAN_KNOW and handler._ww_original & _PREPARE):
                 pending = handler.prepare()
                 if pending is not None:
                     handler._ww_stage = _PREPARING
@@ -588,7 +597,7 @@ def proceed(handler: ResponseBase) -> Any:
                 return pending
         handler._ww_stage = _DONE
         if handler._auto_finish and not handler._finished:
-            if handler._ww_original & _FINISH:
+            if _CAN_KNOW and handler._ww_original & _FINISH:
                 finish_response(handler, None)
             else:
                 handler.finish()
