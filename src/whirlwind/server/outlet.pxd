@@ -33,7 +33,7 @@ cdef class Outlet:
     cpdef object flush(self)
     @cython.locals(taken=Py_ssize_t)
     cdef object _write(self, bytes data)
-    cpdef object write_directly(self)
+    cdef object _write_directly(self)
     cdef list collected(self)
     cdef object _drop(self)
     cdef object _pause_reading(self)

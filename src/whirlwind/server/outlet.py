@@ -57,7 +57,7 @@ class Outlet:
         self._rest: list[bytes] | None = None
         self._out_size = 0
         self._blocked = False
-        # The transport's socket, once `write_directly` has found one.
+        # The transport's socket, once `_write_directly` has found one.
         self._socket = _UNKNOWN
         # Whether the transport may still hold bytes: none may overtake them.
         self._handed_over = True
@@ -117,13 +117,14 @@ class Outlet:
             self._handed_over = True
         self.transport.write(data)
 
-    def write_directly(self) -> None:
+    def _write_directly(self) -> None:
         """From now on write to the socket itself, whenever the transport holds nothing back.
 
         That saves a sixth of what a short message costs, and takes 90 bytes under uvloop: worth it
-        for who gets many.
+        for who gets many, and for answers that leave together at the end of a turn, since there is
+        nothing more to gather.
         """
-        if self._socket == _UNKNOWN and not self.is_gone():
+        if not self.is_gone():
             self._socket = sockets.plain_socket(self.transport)
 
     def collected(self) -> list[bytes]:
@@ -167,8 +168,11 @@ class Outlet:
 
     def uncork(self) -> None:
         """Write what was collected, and the rest as it comes."""
-        self.queued = False
         self.corked = False
+        if self.queued:
+            self.queued = False
+            if self._socket == _UNKNOWN:
+                self._write_directly()
         self.flush()
 
     def written(self) -> Awaitable[None]:

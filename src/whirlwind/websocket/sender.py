@@ -105,7 +105,6 @@ class FrameSender(Outlet):
         one system call, not one for each.
         """
         if not self.corked:
-            self.write_directly()
             self.corked = self.queued = True
             self.hub.enqueue(self)
         self.send(frame)
