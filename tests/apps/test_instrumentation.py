@@ -1,4 +1,4 @@
-"""sentry-sdk's and OpenTelemetry's instrumentation of Tornado: the same records as from Tornado."""
+"""What sentry-sdk, elastic-apm and OpenTelemetry record of handlers: the same as from Tornado."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from .running import Environment
 
-#: What is asked of handlers, one that waits and one that fails, under either instrumentation.
+#: What is asked of handlers, one that waits and one that fails, under each instrumentation.
 PROGRAM = """\
 import asyncio, contextlib, json, sys
 {setup}
@@ -83,6 +83,42 @@ def records():
         }
 """
 
+# Its methods are wrapped by wrapt, and its client is the application's.
+ELASTIC_APM = """\
+import elasticapm
+from elasticapm.conf.constants import ERROR, TRANSACTION
+from elasticapm.contrib.tornado import ElasticAPM
+import tornado.web
+
+caught = []
+
+class Keep(elasticapm.Client):
+    def queue(self, event_type, data, flush=False):
+        caught.append((event_type, data))
+
+class Application(tornado.web.Application):
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        ElasticAPM(self, client=Keep(
+            service_name="test", central_config=False, cloud_provider="none", metrics_interval="0s",
+        ))
+
+tornado.web.Application = Application
+inside = contextlib.nullcontext
+requests = {"/good?a=1": {}, "/bad": {}, "/absent": {}}
+
+def records():
+    for kind, data in caught:
+        if kind in (ERROR, TRANSACTION):
+            response = data["context"].get("response", {})
+            yield {
+                "kind": kind, "name": data.get("name"), "result": data.get("result"),
+                "path": data["context"]["request"]["url"]["pathname"],
+                "status": response.get("status_code"),
+                "exception": data.get("exception", {}).get("message"),
+            }
+"""
+
 OPENTELEMETRY = """\
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
@@ -125,7 +161,8 @@ def records(environment: Environment, program: Path, *, alias: bool) -> list[dic
 
 
 @pytest.mark.parametrize(
-    ("name", "setup", "count"), [("sentry", SENTRY, 3), ("opentelemetry", OPENTELEMETRY, 7)]
+    ("name", "setup", "count"),
+    [("sentry", SENTRY, 3), ("elastic-apm", ELASTIC_APM, 5), ("opentelemetry", OPENTELEMETRY, 7)],
 )
 def test_records_what_it_records_of_tornado(
     name: str, setup: str, count: int, tmp_path: Path
