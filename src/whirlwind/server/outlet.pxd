@@ -3,7 +3,7 @@ import cython
 cimport whirlwind.platform.sockets as sockets
 
 cdef Py_ssize_t _MAX_CORKED
-cdef int _MAX_UNYIELDING, _UNKNOWN
+cdef int _MAX_UNYIELDING, _UNKNOWN, _NONE
 cdef bint _GATHERS
 
 

@@ -17,8 +17,9 @@ _GATHERS: Final = not (
     (3, 12) <= sys.version_info < (3, 12, 9) or (3, 13) <= sys.version_info < (3, 13, 2)
 )
 _MAX_UNYIELDING: Final = limits.MAX_UNYIELDING_WRITES
-# What is no file descriptor.
+# What is no file descriptor: nobody has looked for it, or there is none to write to.
 _UNKNOWN: Final = -2
+_NONE: Final = -1
 
 
 class Outlet:
@@ -109,7 +110,8 @@ class Outlet:
         if self._socket >= 0:
             if self._handed_over and not self.transport.get_write_buffer_size():
                 self._handed_over = False
-            if not self._handed_over:
+            # What a socket does not take of a large piece would have to be copied.
+            if not self._handed_over and len(data) <= _MAX_CORKED:
                 taken = sockets.offer(self._socket, data)
                 if taken == len(data):
                     return
@@ -252,5 +254,6 @@ class Outlet:
 
     def abort(self) -> None:
         """Close at once and drop what was not sent."""
+        self._socket = _NONE
         if self.transport is not None:
             self.transport.abort()
