@@ -13,6 +13,7 @@ from unittest import mock
 
 import pytest
 
+from .raw import build
 from .server import PACKAGE, httputil, web
 
 CLASSES = [
@@ -169,6 +170,43 @@ def test_helpers_of_a_subclass_may_have_any_name(start, logs):
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     assert server.request("/form", "POST", b"a=b", form).body == b"b"
     assert taken == []
+
+
+class Setting(web.RequestHandler):
+    def get(self):
+        self.set_cookie("a", "b")
+        self.write("x")
+
+
+def test_hooks_patched_while_the_server_runs_are_called(serve):
+    with serve(Setting).connect() as connection:
+        plain = connection.request()
+        for name in ("set_header", "add_header"):
+            original = getattr(Setting, name)
+            with mock.patch.object(Setting, name, autospec=True, side_effect=original) as patched:
+                assert connection.request().fields == plain.fields
+            field = {"set_header": "Content-Length", "add_header": "Set-Cookie"}[name]
+            assert field in [call.args[1] for call in patched.call_args_list]
+        assert connection.request().fields == plain.fields
+        assert len(patched.call_args_list) == 1
+
+
+@pytest.mark.parametrize("name", ["set_header", "add_header"])
+def test_a_hook_that_fails_in_finish_lets_no_client_wait(serve, logs, name):
+    class Failing(Setting):
+        pass
+
+    def fail(self, field, value):
+        raise ZeroDivisionError
+
+    setattr(Failing, name, fail)
+    with serve(Failing).connect() as connection:
+        connection.send(build())
+        if name == "set_header":
+            assert connection.read().status == 500
+        else:
+            connection.read_eof()  # it was about to be sent
+    assert ZeroDivisionError in logs.errors()
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)

@@ -141,7 +141,7 @@ class ArgumentsMixin:
         values: list[str] = []
         for raw in source.get(name, ()):
             # Any: an override of decode_argument may leave bytes as they are.
-            value: Any = self.decode_argument(raw, name)
+            value: Any = self.decode_argument(raw, name=name)
             if isinstance(value, str) and not value.isprintable():
                 value = _CONTROL_CHARS.sub(" ", value)
             values.append(value.strip() if strip else value)

@@ -96,11 +96,12 @@ class RenderingMixin:
             the UI methods and modules.
         """
         handler: Any = self
+        user = handler.current_user  # the language may depend on who it is
         locale = handler.locale
         names = {
             "handler": handler,
             "request": handler.request,
-            "current_user": handler.current_user,
+            "current_user": user,
             "locale": locale,
             "_": locale.translate,
             "pgettext": locale.pgettext,

@@ -11,7 +11,7 @@ from whirlwind.web.tags cimport is_among, tag_of
 cdef int _START, _PREPARING, _IN_BODY, _IN_METHOD, _DONE, _FINISHED
 cdef int _IF_NONE_MATCH
 cdef int _INITIALIZE, _SET_DEFAULT_HEADERS, _PREPARE, _ON_FINISH, _FLUSH, _BREAK_CYCLES
-cdef int _ETAGS_AS_USUAL, _LOG, _EXECUTE, _CLEAR, _FINISH
+cdef int _ETAGS_AS_USUAL, _LOG, _EXECUTE, _CLEAR, _FINISH, _SET_HEADER, _ADD_HEADER
 cdef int _MAKING, _METHODS
 cdef object _HOOK_NAMES
 cdef dict _known_bits

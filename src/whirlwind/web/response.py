@@ -57,6 +57,8 @@ SUMMARY: Final = 2048
 _CONTEXT: Final = 4096
 _MAKING: Final = 8192
 _METHODS: Final = 16384
+_SET_HEADER: Final = 32768
+_ADD_HEADER: Final = 65536
 # The same for other modules: C integers cannot be imported.
 EXECUTE_HOOK: Final = 256
 CONTEXT_HOOK: Final = 4096
@@ -74,6 +76,8 @@ _HOOKS: Final[dict[int, tuple[str, ...]]] = {
     _EXECUTE: ("_execute",),
     _MAKING: ("__new__", "__init__"),
     _METHODS: ("SUPPORTED_METHODS",),
+    _SET_HEADER: ("set_header",),
+    _ADD_HEADER: ("add_header",),
     _CLEAR: ("clear",),
     _FINISH: ("finish",),
     SUMMARY: ("get_status", "_request_summary"),
@@ -288,8 +292,16 @@ class ResponseBase:
 
     def _ww_add_cookies(self, headers: HTTPHeaders) -> None:
         morsel: Any
+        if (_CAN_KNOW and self._ww_original & _ADD_HEADER) or hooks.is_method_of(
+            self.add_header, _ORIGINALS["add_header"]
+        ):
+            for morsel in self._new_cookie.values():
+                headers.append("Set-Cookie", morsel.OutputString(None))
+            return
+        if headers is not self._headers:
+            self._headers = headers  # a transform has made others
         for morsel in self._new_cookie.values():
-            headers.append("Set-Cookie", morsel.OutputString(None))
+            self.add_header("Set-Cookie", morsel.OutputString(None))
 
     def _ww_connection(self) -> Any:
         native = self._ww_native
@@ -314,8 +326,12 @@ class ResponseBase:
             size = 0
             for part in self._write_buffer:
                 size += len(part)
-            fields["Content-Length"] = f"{size}"
-            return True
+            if (_CAN_KNOW and self._ww_original & _SET_HEADER) or hooks.is_method_of(
+                self.set_header, _ORIGINALS["set_header"]
+            ):
+                fields["Content-Length"] = f"{size}"
+                return True
+            self.set_header("Content-Length", size)
         return False
 
     def _ww_add_etag(self, headers: HTTPHeaders) -> None:

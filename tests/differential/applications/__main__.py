@@ -29,7 +29,7 @@ from tests.differential.applications.tools import (
 )
 
 #: The subjects; each adds its applications to those there are.
-SUBJECTS = ("bodies", "answers", "visitors", "static_files", "pages", "connections")
+SUBJECTS = ("bodies", "answers", "visitors", "static_files", "pages", "connections", "hooks")
 
 
 async def read_answer(reader: asyncio.StreamReader, method: str) -> bytes:

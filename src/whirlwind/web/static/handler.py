@@ -313,7 +313,7 @@ class StaticFileHandler(VersionedFiles):
         if not is_whole:
             self.set_status(206)
             self.set_header("Content-Range", httputil._get_content_range(start, end, size))
-        self.set_header("Content-Length", str(end - start))
+        self.set_header("Content-Length", end - start)
         if not include_body:
             return DONE
         if self._file is None:
@@ -330,7 +330,7 @@ class StaticFileHandler(VersionedFiles):
             return self._send_and_close(file, start, end)
         if end - start != len(content):
             content = content[start:end]
-        if self._transforms:
+        if self._transforms or _plain(self.flush) is not _ORIGINALS["flush"]:
             return sending.send(self, content)
         # Headers and content leave in one piece.
         self.write(content)
@@ -358,18 +358,25 @@ class StaticFileHandler(VersionedFiles):
         """Set the header fields that describe the file, and say how long it may be cached."""
         self.set_header("Accept-Ranges", "bytes")
         self.set_etag_header()
+        as_usual = _plain(self.set_header) is _ORIGINALS["set_header"]
         if self.modified is not None:
-            self.set_header("Last-Modified", http_date(self.modified))
+            written: Any = http_date(self.modified) if as_usual else self.modified
+            self.set_header("Last-Modified", written)
         content_type = self.get_content_type()
         if content_type:
             self.set_header("Content-Type", content_type)
         cache_time = self.get_cache_time(self.path, self.modified, content_type)
-        self._set_cache_time(cache_time)
+        self._set_cache_time(cache_time, as_usual)
         self.set_extra_headers(self.path)
 
-    def _set_cache_time(self, seconds: int) -> None:
+    def _set_cache_time(self, seconds: int, as_usual: bool) -> None:
         if seconds > 0:
-            self.set_header("Expires", http_second(int(time.time()) + seconds))
+            until: Any = int(time.time()) + seconds
+            if as_usual:
+                until = http_second(until)
+            else:
+                until = datetime.datetime.fromtimestamp(until, datetime.UTC)
+            self.set_header("Expires", until)
             self.set_header("Cache-Control", f"max-age={seconds}")
 
     def should_return_304(self) -> bool:
@@ -573,6 +580,7 @@ _GROUPS: Final[dict[int, tuple[str, ...]]] = {
         "set_header",
         "set_status",
         "write",
+        "flush",
     ),
     _HAS_SIBLINGS: (
         "get_content",
