@@ -54,7 +54,8 @@ class Keep(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         name = record.name.rpartition(".")[2]
-        text = re.sub(r"\d+\.\d\dms", "ms", record.getMessage()) if name == "access" else ""
+        # A compiled server has the true time of the beginning.
+        text = re.sub(r"-?\d+\.\d\dms", "ms", record.getMessage()) if name == "access" else ""
         tail = "" if record.exc_info is None else " with a traceback"
         LOGGED.append(f"{name} {record.levelname}: {text}{tail}")
 
