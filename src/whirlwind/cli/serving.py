@@ -119,10 +119,11 @@ async def _drain(
     hurry = asyncio.ensure_future(hurried.wait())
     await asyncio.wait((draining, hurry), return_when=asyncio.FIRST_COMPLETED)
     hurry.cancel()
+    ended = True
     if not draining.done():
         await server.close_all_connections()
-        await application.drain(0.0)
-    if not await draining:
+        ended = await application.drain(0.0)
+    if not (await draining and ended):
         gen_log.warning("Requests were still under way and have been aborted")
 
 

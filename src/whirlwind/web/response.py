@@ -14,7 +14,7 @@ all others belong to Tornado's API and to subclasses.
 import re
 import time
 from asyncio import CancelledError
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any, Final
 
 import whirlwind.httputil.fresh as fresh
@@ -535,14 +535,18 @@ def finish_response(handler: ResponseBase, chunk: Any) -> Any:
 def _tags_as_usual(handler: Any) -> bool:
     """Whether all of the hooks of `_ETAGS_AS_USUAL` are the original ones, for the plain form.
 
-    To ask each costs it a third of calling them (56 bytecodes a request saved of 2254).
+    To ask costs it a third of calling them, as long as it is written out: `hooks.is_method_of`
+    says the same.
     """
     usual = _ORIGINALS
+    compute, set_etag = handler.compute_etag, handler.set_etag_header
+    check, set_header = handler.check_etag_header, handler.set_header
     return (
-        hooks.is_method_of(handler.compute_etag, usual["compute_etag"])
-        and hooks.is_method_of(handler.set_etag_header, usual["set_etag_header"])
-        and hooks.is_method_of(handler.check_etag_header, usual["check_etag_header"])
-        and hooks.is_method_of(handler.set_header, usual["set_header"])
+        type(compute) is type(set_etag) is type(check) is type(set_header) is MethodType
+        and compute.__func__ is usual["compute_etag"]
+        and set_etag.__func__ is usual["set_etag_header"]
+        and check.__func__ is usual["check_etag_header"]
+        and set_header.__func__ is usual["set_header"]
     )
 
 
