@@ -245,6 +245,8 @@ class Crowd:
 
     async def _reset(self, client: Client) -> None:
         sock = client.transport.get_extra_info("socket")
+        if sock is None:
+            raise ConnectionResetError("the server has ended the connection")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
     async def _fin(self, client: Client) -> None:
