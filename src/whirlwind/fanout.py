@@ -90,21 +90,22 @@ def _spread(members: tuple[Any, ...], shared: _Shared) -> int:
         connection = _connection(one)
         if connection is None or connection.has_ended():
             continue
-        count += 1
         queue = connection.queue
         if not (connection.is_blocked() if queue is None else queue.holds()):
             if connection.deflater is None and not connection.masks:
                 connection.share(ready)
             else:
                 connection.share(shared.frame_for(connection))
+        elif connection.is_closing():  # which only its transport knows so far
             continue
-        if queue is None:
-            queue = limit_queue(connection)
-        if queue.when_full is WhenFull.WAIT and queue.is_full():
-            queue.give_up()
-            count -= 1
         else:
+            if queue is None:
+                queue = limit_queue(connection)
+            if queue.when_full is WhenFull.WAIT and queue.is_full():
+                queue.give_up()
+                continue
             queue.put_shared(shared)
+        count += 1
     return count
 
 

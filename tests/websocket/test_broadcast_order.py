@@ -113,3 +113,26 @@ def test_broadcast_to_who_has_just_gone(room: Room) -> None:
                     peer.connection.abort()
             assert other.message() == "who is left"
             wait_for(lambda: len(Member.members) == 1)
+
+
+@pytest.mark.parametrize("queued", [False, True])
+def test_broadcast_to_who_is_behind_and_has_gone(room: Room, queued: bool) -> None:
+    """The transport has given up, and the connection has not heard of it yet."""
+    with room.enter(receive_buffer=4096) as slow, room.enter() as other:
+        [behind, _] = Member.members
+
+        def fill() -> None:
+            if queued:
+                fanout.limit_queue(behind)
+            while not behind.ws_connection.is_blocked():
+                behind.write_message(b"x" * 500_000, binary=True)
+
+        def lose() -> int:
+            behind.ws_connection.transport.abort()
+            return fanout.broadcast(Member.members, "who is left")
+
+        room.server.call(fill)
+        assert room.server.call(lose) == 1
+        assert other.message() == "who is left"
+        wait_for(lambda: len(Member.members) == 1)
+        slow.connection.abort()
