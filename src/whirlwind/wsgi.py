@@ -21,7 +21,7 @@ from collections.abc import Callable, Generator, Iterable
 from types import TracebackType
 from typing import Any, Final
 
-from whirlwind._public import claim, legacy_names
+from whirlwind._public import NameLookup, claim, legacy_names
 from whirlwind._version import VERSION
 from whirlwind.concurrent import dummy_executor
 from whirlwind.httputil import (
@@ -334,4 +334,4 @@ class _Response:
 
 claim("whirlwind.wsgi", WSGIContainer, to_wsgi_str)
 
-__getattr__ = legacy_names(__name__)
+__getattr__: NameLookup = legacy_names(__name__)

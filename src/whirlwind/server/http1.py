@@ -71,7 +71,7 @@ class ServerConnection(ClosingPeer):
         """A peer has connected (and its TLS handshake is over)."""
         self.transport = transport
         self.site.connections.add(self)
-        self.draining = self.site.draining
+        self.draining: bool = self.site.draining
         self.deadline = self.site.now() + self.site.idle_timeout
         self.site.reaper_needed()
 
