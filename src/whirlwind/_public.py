@@ -2,7 +2,10 @@
 
 import importlib
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from types import FunctionType
+from typing import Any, TypeAlias, TypeVar, cast
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 
 #: First part of the loggers' names; ``tornado`` while Whirlwind stands in for it.
 logger_root = "whirlwind"
@@ -19,6 +22,32 @@ def claim(module: str, *objects: object) -> None:
     """
     for item in objects:
         item.__module__ = module
+
+
+def done_by(inner: Any) -> Callable[[_Method], _Method]:
+    """Decorate a public method that passes its arguments on to a compiled one, and does no more.
+
+    Where that one is plain Python after all, the public method gets its code, and keeps its own
+    name, signature and documentation: a call less for each (40 ns).
+
+    :arg inner: what is called, with the same parameters but for their names.
+    """
+
+    def decorate(outer: _Method) -> _Method:
+        if not isinstance(inner, FunctionType) or not isinstance(outer, FunctionType):
+            return outer  # compiled: a method of C
+        count = inner.__code__.co_argcount
+        names = outer.__code__.co_varnames[:count] + inner.__code__.co_varnames[count:]
+        code = inner.__code__.replace(
+            co_varnames=names, co_name=outer.__name__, co_qualname=outer.__qualname__
+        )
+        # Its code needs the globals of its module.
+        made = FunctionType(code, inner.__globals__, outer.__name__, outer.__defaults__)
+        for name in ("__doc__", "__module__", "__annotations__", "__kwdefaults__"):
+            setattr(made, name, getattr(outer, name))
+        return cast("_Method", made)
+
+    return decorate
 
 
 def start_values(cls: type, **values: object) -> None:

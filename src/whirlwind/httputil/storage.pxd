@@ -1,6 +1,8 @@
 import cython
 
 cimport whirlwind.protocol.scan as scan
+
+cdef int _HAS_TYPE
 from whirlwind.protocol.heads cimport RequestHead
 from whirlwind.protocol.headers cimport HeaderMap
 

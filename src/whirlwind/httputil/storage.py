@@ -5,7 +5,7 @@ path and query, arguments, cookies, addresses) is therefore computed when it is 
 attribute can also simply be assigned.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import whirlwind.protocol.scan as scan
 from whirlwind._public import start_values
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from http.cookies import SimpleCookie  # imported with the first cookie: 3 ms of start-up
 
 _NO_BODY = b""
+_HAS_TYPE: Final = 1 << scan.CONTENT_TYPE
 #: What ``remote_ip`` is once somebody has said that nobody is there.
 _NOBODY = object()
 
@@ -85,7 +86,7 @@ class RequestStorage:
         """Whether the body, if there is one, is declared as a form to be parsed."""
         head = self._head
         if head is not None and self._headers is None:
-            kind = head.content_type
+            kind = head.content_type if head.seen & _HAS_TYPE else None
             return kind is not None and kind[:19].lower().startswith(
                 (b"application/x-www-f", b"multipart/form-data")
             )

@@ -15,6 +15,9 @@ cdef extern from *:
     """
     Py_ssize_t ww_offer(int descriptor, const char *data, size_t size) nogil
 
+cdef enum:
+    COMPILED = 1
+
 
 cdef inline Py_ssize_t offer(int descriptor, bytes data) noexcept:
     cdef Py_ssize_t taken = ww_offer(descriptor, data, len(data))

@@ -7,23 +7,26 @@ its loop, and is visited once more; for the members of a room that costs more th
 import os
 from typing import Any, Final
 
+#: Whether `offer` is compiled where it is called: then it is less work than any other `write`.
+COMPILED: Final = False
 #: Transports that hand bytes to their socket as they are, and close it no earlier than they call
 #: ``connection_lost``.
-_PLAIN: Final = (
-    ("uvloop.loop", "TCPTransport"),
-    ("uvloop.loop", "UnixTransport"),
-    ("asyncio.selector_events", "_SelectorSocketTransport"),
-)
+_PLAIN: Final = (("asyncio.selector_events", "_SelectorSocketTransport"),)
+#: The same, and written in C.
+_PLAIN_IN_C: Final = (("uvloop.loop", "TCPTransport"), ("uvloop.loop", "UnixTransport"))
 
 
-def plain_socket(transport: Any) -> int:
+def plain_socket(transport: Any, compiled: bool) -> int:
     """The file descriptor of the socket that a transport writes to.
 
     :arg transport: ``asyncio.Transport`` of a connection.
-    :returns: -1 where bytes go another way: through TLS, or a loop that is not known.
+    :arg compiled: the caller's `COMPILED`.
+    :returns: -1 where bytes go another way: through TLS, or a loop that is not known. Also where
+        the transport's ``write`` is faster than `offer`: uvloop's takes 0.4 us less than Python's.
     """
     kind = type(transport)
-    if (kind.__module__, kind.__name__) not in _PLAIN:
+    name = (kind.__module__, kind.__name__)
+    if name not in _PLAIN and not (compiled and name in _PLAIN_IN_C):
         return -1
     descriptor: int = transport.get_extra_info("socket").fileno()
     return descriptor

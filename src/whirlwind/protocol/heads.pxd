@@ -1,7 +1,5 @@
 cimport whirlwind.protocol.scan as scan
 
-cdef int _TELLING
-
 
 cdef class Head:
     cdef public int minor

@@ -5,8 +5,8 @@ from typing import Final
 import whirlwind.protocol.scan as scan
 from whirlwind._public import start_values
 
-# The fields that decide more than that they are there.
-_TELLING: Final = (
+#: The fields that decide more than that they are there.
+TELLING: Final = (
     1 << scan.CONTENT_LENGTH
     | 1 << scan.TRANSFER_ENCODING
     | 1 << scan.CONNECTION
@@ -46,12 +46,7 @@ class Head:
         self.upgrade = ""
 
     def same_fields(self, other: "Head") -> None:
-        """Take over what the field lines said from a head of the same version that had the same."""
-        self.raw = other.raw
-        self.seen = other.seen
-        self.keep_alive = other.keep_alive
-        if not other.seen & _TELLING:
-            return
+        """Take over what the fields of `TELLING` said in a head of the same version."""
         self.content_length = other.content_length
         self.content_type = other.content_type
         self.chunked = other.chunked

@@ -5,7 +5,7 @@ cimport whirlwind.protocol.states as states
 from whirlwind.protocol.framing cimport BodyParser
 from whirlwind.protocol.heads cimport Head, RequestHead, ResponseHead
 
-cdef int _MAX_FIELDS, _FRAMED_HERE, _HAS_HOST
+cdef int _MAX_FIELDS, _FRAMED_HERE, _HAS_HOST, _TELLING
 cdef tuple _METHODS
 cdef dict _SERVED
 

@@ -28,7 +28,7 @@ import whirlwind.protocol.states as states
 from whirlwind.protocol import limits
 from whirlwind.protocol.errors import ProtocolError
 from whirlwind.protocol.framing import TOKEN_CHARS, BodyParser, field_error, has_bad_line_end
-from whirlwind.protocol.heads import Head, RequestHead, ResponseHead
+from whirlwind.protocol.heads import TELLING, Head, RequestHead, ResponseHead
 
 NEED_DATA: Final = states.NEED_DATA
 HEAD: Final = states.HEAD
@@ -46,6 +46,7 @@ _SERVED: Final[dict[bytes, str]] = {
 _FRAMED_HERE: Final = 1 << scan.CONTENT_LENGTH | 1 << scan.TRANSFER_ENCODING
 
 _HAS_HOST: Final = 1 << scan.HOST
+_TELLING: Final = TELLING
 _CHUNKED = {b"chunked"}
 _CODING_LIST = re.compile(TOKEN_CHARS + rb"(?:[ \t]*,[ \t]*" + TOKEN_CHARS + rb")*")
 _IP_LITERAL = re.compile(rb"[0-9A-Fa-f:.]{2,45}|[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+;=:]+")
@@ -164,7 +165,11 @@ class MessageParser(BodyParser):
             and previous.minor == head.minor
             and scan.is_same(data, pos, end, previous.raw)
         ):
-            head.same_fields(previous)
+            head.raw = previous.raw
+            seen = head.seen = previous.seen
+            head.keep_alive = previous.keep_alive
+            if seen & _TELLING:
+                head.same_fields(previous)
             self._accept_same(head)
             return
         head.raw = scan.cut(data, pos, end)

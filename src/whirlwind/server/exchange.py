@@ -83,7 +83,7 @@ class ExchangeBase:
         if self._gone or conn.closed:
             self._state = _FINISHED
             return conn.failed()
-        if self.body_long and not self.request_done:
+        if not self.request_done and self.body_long:
             self.keep_alive = False
         if sized and len(body) <= _ONE_BUFFER:
             conn.send(self._start(code, reason, headers, True, body))

@@ -127,7 +127,7 @@ class Outlet:
         nothing more to gather.
         """
         if not self.is_gone():
-            self._socket = sockets.plain_socket(self.transport)
+            self._socket = sockets.plain_socket(self.transport, sockets.COMPILED)
 
     def collected(self) -> list[bytes]:
         """What was collected and not written; whoever asks has to send it."""

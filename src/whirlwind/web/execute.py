@@ -2,6 +2,7 @@
 
 import asyncio
 from contextvars import Context
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Final
 
 import whirlwind.platform.contexts as contexts
@@ -207,7 +208,8 @@ def start_handler(
     execute: Any = None
     if not (_CAN_KNOW and base._ww_original & _EXECUTE_HOOK):
         execute = handler._execute
-        if hooks.is_method_of(execute, _EXECUTE):
+        # `hooks.is_method_of`, written out: for each request of the plain form.
+        if type(execute) is MethodType and execute.__func__ is _EXECUTE:
             execute = None
     if execute is not None:
         # Wrapped by a tracing agent, or overridden: it is the whole of the request then.

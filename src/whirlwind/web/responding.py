@@ -7,6 +7,7 @@ they do is in the base class.
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from whirlwind._public import done_by
 from whirlwind.web.response import (
     ResponseBase,
     clear_response,
@@ -37,10 +38,12 @@ class Responding(ResponseBase):
     def on_finish(self) -> None:
         """Hook: called after the response was handed over; cannot change it any more."""
 
+    @done_by(clear_response)
     def clear(self) -> None:
         """Forget the response so far: status 200, default headers, no body."""
         clear_response(self)
 
+    @done_by(ResponseBase._ww_set_status)
     def set_status(self, status_code: int, reason: str | None = None) -> None:
         """Set the status.
 
@@ -56,6 +59,7 @@ class Responding(ResponseBase):
         """The status set so far."""
         return self._status_code
 
+    @done_by(ResponseBase._ww_set_header)
     def set_header(self, name: str, value: Any) -> None:
         """Set a header field, replacing what was set before.
 
@@ -66,6 +70,7 @@ class Responding(ResponseBase):
         """
         self._ww_set_header(name, value)
 
+    @done_by(ResponseBase._ww_add_header)
     def add_header(self, name: str, value: Any) -> None:
         """Add a header field beside those of the same name; types and errors as `set_header`."""
         self._ww_add_header(name, value)
@@ -74,6 +79,7 @@ class Responding(ResponseBase):
         """Take back a header field; cookies are not affected."""
         self._headers.drop(name)
 
+    @done_by(ResponseBase._ww_write)
     def write(self, chunk: str | bytes | dict[Any, Any]) -> None:
         """Add to the body, which is kept until `flush` or `finish`.
 
@@ -93,6 +99,7 @@ class Responding(ResponseBase):
         """
         return flush_response(self, include_footers, False)
 
+    @done_by(finish_response)
     def finish(self, chunk: str | bytes | dict[Any, Any] | None = None) -> Any:
         """Finish the response.
 
@@ -126,6 +133,7 @@ class Responding(ResponseBase):
         if etag is not None:
             self.set_header("Etag", etag)
 
+    @done_by(etag_matches)
     def check_etag_header(self) -> bool:
         """Whether ``If-None-Match`` of the request names the ``Etag`` of the response.
 

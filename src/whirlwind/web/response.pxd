@@ -24,7 +24,7 @@ cdef int _original_hooks(object cls) except -1
 
 cdef object _now
 cdef dict _DEFAULTS
-cdef long long _date_second
+cdef double _date_second, _next_second
 cdef dict _METHOD_NAMES
 
 cdef object _set_date(long long second)
@@ -76,7 +76,7 @@ cdef class ResponseBase:
 
 @cython.locals(bits=int, handler=ResponseBase)
 cpdef object make_handler(object cls, object application, object request, object kwargs)
-@cython.locals(headers=HeaderMap, native=RequestStorage, second="long long", now=double)
+@cython.locals(headers=HeaderMap, native=RequestStorage, now=double)
 cpdef object clear_response(ResponseBase handler)
 @cython.locals(exchange=ExchangeBase, headers=HeaderMap, chunk=bytes, buffer=list, native=RequestStorage)
 cpdef object flush_response(ResponseBase handler, bint include_footers, bint sized)
