@@ -31,12 +31,15 @@ def done_by(inner: Any) -> Callable[[_Method], _Method]:
     name, signature and documentation: a call less for each (40 ns).
 
     :arg inner: what is called, with the same parameters but for their names.
+    :raises TypeError: they have different numbers of them, or a closure refers to one.
     """
 
     def decorate(outer: _Method) -> _Method:
         if not isinstance(inner, FunctionType) or not isinstance(outer, FunctionType):
             return outer  # compiled: a method of C
         count = inner.__code__.co_argcount
+        if count != outer.__code__.co_argcount or inner.__code__.co_cellvars or inner.__closure__:
+            raise TypeError(f"{inner.__qualname__} cannot stand for {outer.__qualname__}")
         names = outer.__code__.co_varnames[:count] + inner.__code__.co_varnames[count:]
         code = inner.__code__.replace(
             co_varnames=names, co_name=outer.__name__, co_qualname=outer.__qualname__
