@@ -23,7 +23,17 @@ from servers import LOGGED, catalogue
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs/performance.md"
 START, END = "<!-- results: written by bench/run.py -->", "<!-- end of results -->"
-WORKS = ("plaintext", "browser", "json", "pipeline", "close", "post64k", LOGGED)
+WORKS = (
+    "plaintext",
+    "browser",
+    "json",
+    "pipeline",
+    "close",
+    "post64k",
+    LOGGED,
+    "page",
+    "static",
+)
 CONNECTIONS = 64
 
 
